@@ -1,0 +1,37 @@
+# medassist: every command of the project. `make` lists them.
+export RASA_TELEMETRY_ENABLED = false
+export SQLALCHEMY_SILENCE_UBER_WARNING = 1
+BIN = .venv/bin
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## make .venv with the locked packages (does nothing when up to date)
+	@scripts/setup
+
+setup-dev:
+	@scripts/setup dev
+
+run: setup ## set up, train if needed, and run everything on this machine
+	@$(BIN)/medassist run
+
+test: setup-dev ## set up what is missing and run the whole test suite
+	@$(BIN)/medassist train
+	@$(BIN)/pytest
+
+check: setup-dev ## lint, types, the import contract, and the data
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/medassist answers check
+	@$(BIN)/python -m medassist.dialogue.serve data validate --domain domain.yml \
+		--data data/nlu data/rules --fail-on-warnings > var/validate.log 2>&1 \
+		|| { tail -n 40 var/validate.log; exit 1; }
+
+lock: setup-dev ## pin the packages anew, with hashes
+	@for set in requirements.in "-c requirements.lock requirements-dev.in" requirements-setup.in "--no-deps requirements-encoder.in"; do \
+		out=$$(echo $$set | sed 's/.*\(requirements[a-z-]*\)\.in$$/\1.lock/'); \
+		$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header $$set -o $$out; done
+
+.PHONY: help setup setup-dev run test check lock

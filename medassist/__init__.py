@@ -1,0 +1,3 @@
+"""medassist: a self-hosted chatbot for medication questions."""
+
+__version__ = "0.1.0"
