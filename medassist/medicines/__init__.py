@@ -1,0 +1,1 @@
+"""What we may say: medicine files, medicine names, and the vetted answers."""

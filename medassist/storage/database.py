@@ -1,0 +1,54 @@
+"""Opening the database and bringing its tables up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from medassist.settings import SettingsError
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+
+
+def open_database(url: str) -> Engine:
+    """An engine for `url`; no connection is made yet.
+
+    SQLite waits up to 5 seconds for another process's write and keeps readers unblocked.
+    Raises SettingsError when the URL cannot be understood.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError("MEDASSIST_DATABASE_URL is not a database URL.") from error
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, future=True, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        )
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, future=True, connect_args={"timeout": 5})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection, _record):  # type: ignore[no-untyped-def]
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def migration_config(engine: Engine) -> Config:
+    """Alembic's configuration for this engine, without an alembic.ini."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables to `revision` (a new database gets them all)."""
+    command.upgrade(migration_config(engine), revision)
