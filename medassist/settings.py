@@ -39,14 +39,17 @@ class Settings:
 
     @property
     def front_door_url(self) -> str:
+        """Where the front door listens."""
         return f"http://{LOOPBACK}:{self.front_door_port}"
 
     @property
     def rasa_url(self) -> str:
+        """Where Rasa listens."""
         return f"http://{LOOPBACK}:{self.rasa_port}"
 
     @property
     def action_url(self) -> str:
+        """Where the action server listens."""
         return f"http://{LOOPBACK}:{self.action_port}"
 
 

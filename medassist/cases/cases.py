@@ -84,8 +84,6 @@ def open_cases(engine: Engine) -> list[Case]:
 
 def history(engine: Engine, case_id: int) -> list[dict[str, Any]]:
     """What happened to a case, oldest first."""
-    query = (
-        select(case_events).where(case_events.c.case_id == case_id).order_by(case_events.c.id)
-    )
+    query = select(case_events).where(case_events.c.case_id == case_id).order_by(case_events.c.id)
     with engine.connect() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]

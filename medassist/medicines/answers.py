@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class VettedAnswer:
 
     @property
     def topic(self) -> str:
+        """What the answer is about, without `ask_`."""
         return self.answer.topic
 
 
@@ -50,6 +51,7 @@ def _content(medicine: Medicine, answer: Answer) -> dict[str, Any]:
         json.dumps(
             {
                 "title": medicine.title,
+                "names": medicine.all_names(),
                 "review": json.loads(medicine.review.json()),
                 "answer": json.loads(answer.json()),
                 "sources": {
@@ -143,9 +145,36 @@ def _words(text: str) -> str:
     return f" {' '.join(re.findall(r'[a-z0-9]+', text.lower()))} "
 
 
-def _fit(answer: Answer, question: str) -> int:
+def _readings(question: str, names: Sequence[str]) -> tuple[str, str]:
+    """The question's words with the medicine's name as "it", and with the name left out.
+
+    People put the name anywhere: "how long does baclofen last" must meet "does it last".
+    """
+    words = _words(question)
+    named = re.compile("|".join(re.escape(_words(n)) for n in sorted(names, key=len, reverse=True)))
+    return named.sub(" it ", words), named.sub(" ", words)
+
+
+def _fit(answer: Answer, readings: Sequence[str]) -> int:
     """How many letters of the question's words this subtopic claims (0: none)."""
-    return max((len(phrase) for phrase in answer.asks if _words(phrase) in question), default=0)
+    return max(
+        (len(phrase) for phrase in answer.asks if any(_words(phrase) in r for r in readings)),
+        default=0,
+    )
+
+
+def _best(rows: Sequence[Row], question: str) -> Row | None:
+    """The row that fits best: danger before all, then the longest phrase, then the default."""
+    best: tuple[tuple[bool, int, bool], Row] | None = None
+    for row in rows:
+        answer = Answer.parse_obj(row.content["answer"])
+        fit = _fit(answer, _readings(question, row.content["names"]))
+        if answer.subtopic and not fit:
+            continue
+        key = (bool(fit) and answer.danger, fit, not answer.subtopic)
+        if best is None or key > best[0]:
+            best = (key, row)
+    return best[1] if best else None
 
 
 class Answers:
@@ -159,20 +188,14 @@ class Answers:
 
         None when the medicine has no answer on the topic. Never another medicine's.
         """
-        wanted = _words(question)
-        candidates = self._select(medicine, topic)
-        if not candidates:
-            return None
-        best = max(candidates, key=lambda c: (_fit(c.answer, wanted), not c.answer.subtopic))
-        if _fit(best.answer, wanted) == 0 and best.answer.subtopic:
-            return None
-        return best
+        best = _best(self._rows(medicine, topic), question)
+        return _vetted(best) if best else None
 
     def get(self, medicine: str, answer_id: str) -> VettedAnswer | None:
         """The answer with this name, whatever was asked."""
-        for candidate in self._select(medicine, answer_id.split(".")[0]):
-            if candidate.answer_id == answer_id:
-                return candidate
+        for row in self._rows(medicine, answer_id.split(".")[0]):
+            if row.answer_id == answer_id:
+                return _vetted(row)
         return None
 
     def in_force(self) -> list[VettedAnswer]:
@@ -187,7 +210,13 @@ class Answers:
 
     def medicines(self) -> dict[str, str]:
         """Generic name and title of each medicine that has an answer in force."""
-        return {answer.medicine: answer.title for answer in self.in_force()}
+        query = (
+            select(answer_versions.c.medicine, answer_versions.c.content["title"].as_string())
+            .where(answer_versions.c.in_force.is_(True))
+            .distinct()
+        )
+        with self._engine.connect() as connection:
+            return dict(connection.execute(query).all())
 
     def record_gap(self, conversation: str, medicine: str, topic: str, question: str) -> None:
         """Keep a question that no vetted answer exists for, so that staff see what is missing."""
@@ -201,11 +230,15 @@ class Answers:
                 )
             )
 
-    def _select(self, medicine: str, topic: str) -> list[VettedAnswer]:
-        query = select(answer_versions).where(
-            answer_versions.c.medicine == medicine,
-            answer_versions.c.topic == topic,
-            answer_versions.c.in_force.is_(True),
+    def _rows(self, medicine: str, topic: str) -> list[Row]:
+        query = (
+            select(answer_versions)
+            .where(
+                answer_versions.c.medicine == medicine,
+                answer_versions.c.topic == topic,
+                answer_versions.c.in_force.is_(True),
+            )
+            .order_by(answer_versions.c.answer_id)
         )
         with self._engine.connect() as connection:
-            return [_vetted(row) for row in connection.execute(query)]
+            return list(connection.execute(query))

@@ -271,7 +271,7 @@ def read_medicine(path: Path) -> Medicine:
 
 
 def read_medicines(folder: Path) -> dict[str, Medicine]:
-    """Read every `*.yml` of `folder`, by generic name. Raises MedicineFileError for the first bad one."""
+    """Every `*.yml` of `folder`, by generic name. Raises MedicineFileError at the first bad one."""
     medicines: dict[str, Medicine] = {}
     for path in sorted(folder.glob("*.yml")):
         medicine = read_medicine(path)

@@ -12,14 +12,25 @@ from ruamel.yaml import YAML
 
 from medassist.medicines.files import Situation
 
+_PERSON = (
+    r"he|she|they|i|im|who|aged|age|"
+    r"mum|mom|mother|dad|father|gran|grandma|grandpa|grandson|granddaughter|"
+    r"son|daughter|husband|wife|baby|kid|child"
+)
 _AGE = re.compile(
-    r"\b(?P<age>\d{1,3})[\s-]*(?P<unit>y(?:ea)?rs?\.?|yo|y/o|yr|year|months?|mos?|mths?|weeks?|wks?|days?)"
+    r"\b(?P<age>\d{1,3})[\s-]*"
+    r"(?P<unit>y(?:ea)?rs?\.?|yo|y/o|year|months?|mos?|mths?|weeks?|wks?|days?)"
     r"[\s-]*(?:old|of age)?\b"
-    r"|\b(?:he|she|they|i|im|i'm|i\u2019m|who|aged|age|mum|mom|dad|who's|he's|she's|hes|shes)"
-    r"(?:\s+(?:is|am|are|was|just|turned|nearly|almost|now|at))*\s+(?P<bare>\d{1,3})\b(?![\s-]*(?:m?c?g\b|ml\b|%|pills?|tab|x\b|times|hours?|days?|weeks?|months?|mos?\b))",
+    rf"|\b(?:{_PERSON})(?:'?s|'m|'re)?,?(?:\s+(?:is|am|are|just|turned|nearly|almost|now|about))*"
+    r"\s+(?P<bare>\d{1,3})\b"
+    r"(?![\s-]*(?:m?c?g\b|k?gs?\b|lbs?\b|ml\b|%|pills?|tab|x\b|times|hours?|days?|weeks?|months?|mos?\b|[./]\d))",
     re.IGNORECASE,
 )
-_NOT = re.compile(r"\b(?:not|no|never|isn'?t|aren'?t|ain'?t|wasn'?t|don'?t have|without)\s+(?:\w+\s+){0,2}$")
+_NOT = re.compile(
+    r"\b(?:not|no|never|isn'?t|aren'?t|ain'?t|wasn'?t|weren'?t|don'?t have|without|used to be)\s+"
+    r"(?:\w+\s+){0,2}$"
+)
+_FINE = re.compile(r"^\s+(?:are|is|were|seem)\s+(?:all\s+)?(?:fine|ok|okay|good|normal|healthy)\b")
 _OLD_SUFFIX = re.compile(r"(?:old|of age|yo|y/o)$", re.IGNORECASE)
 
 
@@ -55,15 +66,24 @@ class Situations:
     def find(self, text: str) -> list[Found]:
         """Each situation told in the message, once, unless it is denied."""
         found: dict[Situation, Found] = {}
+        straight = text.replace("\u2019", "'")
+        lower = straight.lower()
         for situation, pattern in self._patterns.items():
-            for match in pattern.finditer(text):
-                if not _NOT.search(text[: match.start()].lower()):
+            for match in pattern.finditer(straight):
+                denied = _NOT.search(lower[: match.start()]) or _FINE.match(lower[match.end() :])
+                if not denied:
                     found.setdefault(situation, Found(situation, match.start(), match.end()))
-        for match in _AGE.finditer(text):
+        for match in _AGE.finditer(straight):
             years = _years(match)
+            if years is None:
+                continue
             for situation, bounds in self._ages.items():
-                if years is not None and _within(years, bounds):
+                if _within(years, bounds):
                     found.setdefault(situation, Found(situation, match.start(), match.end()))
+                else:
+                    found.pop(situation, None)
+        if Situation.PREGNANT in found or Situation.BREASTFEEDING in found:
+            found.pop(Situation.CHILD, None)  # "my baby" is not who takes the medicine
         return sorted(found.values(), key=lambda f: f.start)
 
 

@@ -85,8 +85,7 @@ def as_text(
     if content.get_help:
         lines.append(f"When to get help: {content.get_help.text}")
     lines.append(
-        f"{_sources_line(answer.sources)} Review: "
-        f"{REVIEW_WORDS.get(answer.review, answer.review)}."
+        f"{_sources_line(answer.sources)} Review: {REVIEW_WORDS.get(answer.review, answer.review)}."
     )
     return _fill("\n".join(lines), numbers)
 
@@ -121,5 +120,3 @@ def related_questions(answer: VettedAnswer) -> list[str]:
     """Up to three next questions, worded to be sent as they are."""
     topics = [t for t in answer.answer.related if t in TOPIC_QUESTIONS and t != answer.topic]
     return [question_about(topic, answer.title) for topic in topics[:3]]
-
-

@@ -36,6 +36,7 @@ def test_a_first_load_puts_every_answer_in_force(database: Engine, folder: Path)
     assert answer.version == 1
     assert answer.review == "draft"
     assert answer.sources["label"].publisher == "Nobody"
+    assert Answers(database).medicines() == {"examplol": "Examplol"}
 
 
 def test_loading_the_same_again_changes_nothing(database: Engine, folder: Path) -> None:
@@ -85,6 +86,9 @@ def test_an_answer_that_left_the_file_is_withdrawn(database: Engine, folder: Pat
         ("how much for my CHILD'S friend", "dose.children"),
         ("how much for my childish friend", "dose"),
         ("is it ok with bad kidneys", "dose"),
+        ("how much Exampla for my child", "dose.children"),
+        ("how much for my examplol child", "dose.children"),
+        ("how much for my otherol child", "dose"),
     ],
 )
 def test_the_words_of_the_question_select_the_subtopic(

@@ -1,0 +1,1 @@
+"""Rasa custom actions: read the conversation, ask a room, word the reply, return events."""

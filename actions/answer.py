@@ -1,0 +1,132 @@
+"""Answers a question about a medicine from its vetted text, or says that there is none."""
+
+from __future__ import annotations
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import (
+    GuardedAction,
+    answers,
+    asked_before,
+    entities,
+    intent_of,
+    known_situations,
+    latest_text,
+    level_of,
+    numbers,
+    say_buttons,
+)
+from medassist.medicines.answers import VettedAnswer
+from medassist.medicines.wording import (
+    as_payload,
+    as_text,
+    question_about,
+    related_questions,
+)
+
+PERSON = "Talk to a person"
+
+
+def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: VettedAnswer) -> None:
+    """Send one vetted answer with its sources and next questions.
+
+    A name whose spelling was repaired is said first, so that the person can see what was
+    understood before they read on.
+    """
+    text = as_text(answer, numbers(), known_situations(tracker))
+    for entity in entities(tracker, "medicine"):
+        if entity["value"] == answer.medicine and not entity.get("exact", True):
+            text = f"I read that as {entity['name']}.\n{text}"
+            break
+    say_buttons(
+        dispatcher,
+        text,
+        related_questions(answer),
+        as_payload(answer, level_of(tracker)),
+    )
+
+
+def say_no_answer(
+    dispatcher: CollectingDispatcher, tracker: Tracker, medicine: str, topic: str
+) -> None:
+    """Say plainly that there is nothing vetted, where to ask, and keep the gap."""
+    answers().record_gap(tracker.sender_id, medicine, topic, latest_text(tracker))
+    say_buttons(
+        dispatcher,
+        f"I have no vetted answer about {medicine}, so I won't guess.\n"
+        "If I misread the name, please check its spelling. "
+        "Your pharmacist can answer this, and the leaflet in the pack may help. "
+        f"If someone is in danger, call {numbers()['emergency_number']} now.",
+        [PERSON],
+        {"topic": topic, "medicine": medicine, "answer_id": None, "level": level_of(tracker)},
+    )
+
+
+def answer_topic(
+    dispatcher: CollectingDispatcher, tracker: Tracker, topic: str, question: str
+) -> list[EventType]:
+    """Answer one topic for the medicine this message or conversation is about."""
+    mentioned = [e for e in entities(tracker, "medicine") if e.get("role") == "patient"]
+    medicine = mentioned[0]["value"] if mentioned else tracker.get_slot("medicine")
+    if not medicine:
+        classes = entities(tracker, "class")
+        if classes:
+            say_no_answer(dispatcher, tracker, classes[0].get("name") or classes[0]["value"], topic)
+            return [SlotSet("pending_topic", None), SlotSet("failed_tries", 0)]
+        titles = sorted(answers().medicines().values())
+        say_buttons(dispatcher, "Which medicine is your question about?", titles[:6])
+        return [SlotSet("pending_topic", topic), SlotSet("failed_tries", 0)]
+    events: list[EventType] = [SlotSet("pending_topic", None), SlotSet("failed_tries", 0)]
+    answer = answers().find(medicine, topic, question)
+    if answer:
+        say_answer(dispatcher, tracker, answer)
+    elif medicine in answers().medicines():
+        written = f"{medicine} on this topic"
+        say_no_answer(dispatcher, tracker, written, topic)
+    else:
+        written = (mentioned[0].get("name") if mentioned else None) or medicine
+        say_no_answer(dispatcher, tracker, written, topic)
+    return events
+
+
+class ActionAnswer(GuardedAction):
+    """Every `ask_…` intent ends here."""
+
+    def name(self) -> str:
+        return "action_answer"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        topic = intent_of(tracker).removeprefix("ask_")
+        return answer_topic(dispatcher, tracker, topic, latest_text(tracker))
+
+
+class ActionInform(GuardedAction):
+    """Takes the detail that was asked for, or offers what can be asked about a medicine."""
+
+    def name(self) -> str:
+        return "action_inform"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        topic = tracker.get_slot("pending_topic")
+        medicine = tracker.get_slot("medicine")
+        if topic and medicine:
+            return answer_topic(dispatcher, tracker, topic, asked_before(tracker, f"ask_{topic}"))
+        if not medicine:
+            say_buttons(
+                dispatcher,
+                "Thank you. What would you like to know, and about which medicine?",
+                [PERSON],
+            )
+            return [SlotSet("failed_tries", 0)]
+        title = answers().medicines().get(medicine)
+        if title is None:
+            say_no_answer(dispatcher, tracker, medicine, "about")
+            return [SlotSet("failed_tries", 0)]
+        say_buttons(
+            dispatcher,
+            f"What would you like to know about {title.lower()}?",
+            [question_about(t, title) for t in ("uses", "dose", "side_effects", "missed_dose")],
+        )
+        return [SlotSet("failed_tries", 0)]

@@ -1,0 +1,126 @@
+"""What every action shares: one database, one set of numbers, and a failure that is said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType
+from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.engine import Engine
+
+from medassist.medicines.answers import Answers
+from medassist.regions import read_regions
+from medassist.settings import load_settings
+from medassist.storage.database import open_database
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""How long an action may take before the person gets an honest word instead."""
+
+
+@lru_cache(maxsize=1)
+def database() -> Engine:
+    """The database, opened at first use."""
+    return open_database(load_settings().database_url)
+
+
+@lru_cache(maxsize=1)
+def numbers() -> Mapping[str, str]:
+    """The region's phone numbers, by their placeholders."""
+    settings = load_settings()
+    return read_regions(settings.data)[settings.region].placeholders()
+
+
+def answers() -> Answers:
+    """The vetted answers in force."""
+    return Answers(database())
+
+
+class GuardedAction(Action):
+    """An action that never ends in silence and never logs what a person wrote.
+
+    The work runs in a thread, so that a slow database holds up this conversation only.
+    An action that fails or takes too long says the fixed words of `failure_response`.
+    """
+
+    failure_response = "utter_cannot_look_up"
+
+    @abstractmethod
+    def name(self) -> str:
+        """The action's name in `domain.yml`."""
+
+    @abstractmethod
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        """Say what there is to say and return the events."""
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]
+    ) -> list[EventType]:
+        """Rasa's door to `reply`."""
+        own = CollectingDispatcher()
+        loop = asyncio.get_running_loop()
+        try:
+            events = await asyncio.wait_for(
+                loop.run_in_executor(None, self.reply, own, tracker), SECONDS
+            )
+        except Exception as error:  # an SDK traceback would carry the person's words
+            logger.error("%s failed: %s", self.name(), type(error).__name__)
+            dispatcher.utter_message(response=self.failure_response)
+            return []
+        dispatcher.messages.extend(own.messages)
+        return events
+
+
+def latest_text(tracker: Tracker) -> str:
+    """The words of the latest message."""
+    return tracker.latest_message.get("text") or ""
+
+
+def asked_before(tracker: Tracker, intent: str) -> str:
+    """The words of the last message that had this intent."""
+    for event in reversed(tracker.events):
+        parsed = event.get("parse_data") or {}
+        if event.get("event") == "user" and (parsed.get("intent") or {}).get("name") == intent:
+            return event.get("text") or ""
+    return ""
+
+
+def entities(tracker: Tracker, kind: str) -> list[dict[str, Any]]:
+    """The latest message's entities of one kind."""
+    return [e for e in tracker.latest_message.get("entities", []) if e.get("entity") == kind]
+
+
+def intent_of(tracker: Tracker) -> str:
+    """The latest message's intent."""
+    return (tracker.latest_message.get("intent") or {}).get("name") or ""
+
+
+def level_of(tracker: Tracker) -> str:
+    """Triage's level of the latest message."""
+    return tracker.get_slot("level") or "routine"
+
+
+def known_situations(tracker: Tracker) -> list[str]:
+    """The situations known of the person."""
+    return tracker.get_slot("situations") or []
+
+
+def say_buttons(
+    dispatcher: CollectingDispatcher,
+    text: str,
+    choices: list[str],
+    payload: Mapping[str, Any] | None = None,
+) -> None:
+    """Send text with quick replies; each sends its own title as if it had been typed."""
+    dispatcher.utter_message(
+        text=text,
+        buttons=[{"title": choice, "payload": choice} for choice in choices] or None,
+        json_message=dict(payload) if payload else None,
+    )

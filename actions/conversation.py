@@ -1,0 +1,182 @@
+"""The conversation itself: choices in doubt, yes and no, a person, feedback, forgetting."""
+
+from __future__ import annotations
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy import delete, select, update
+
+from actions.answer import PERSON
+from actions.base import (
+    GuardedAction,
+    answers,
+    database,
+    intent_of,
+    latest_text,
+    numbers,
+    say_buttons,
+)
+from actions.danger import alert_staff
+from medassist.medicines.wording import TOPIC_QUESTIONS, question_about
+from medassist.storage.tables import case_events, cases, content_gaps
+
+LIKELY = 0.12
+"""A candidate below this confidence is not worth offering as a choice."""
+
+
+def _choices(tracker: Tracker) -> list[str]:
+    """The two most likely questions behind a message that was not clear."""
+    medicine = tracker.get_slot("medicine")
+    title = answers().medicines().get(medicine, medicine) if medicine else None
+    choices = []
+    for candidate in tracker.latest_message.get("intent_ranking", []):
+        topic = str(candidate.get("name")).removeprefix("ask_")
+        if topic in TOPIC_QUESTIONS and candidate.get("confidence", 0) >= LIKELY:
+            choices.append(question_about(topic, title))
+    return choices[:2]
+
+
+class ActionClarify(GuardedAction):
+    """Not understood, or not about a medicine: choices first, then a person; never a loop."""
+
+    def name(self) -> str:
+        return "action_clarify"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        tries = int(tracker.get_slot("failed_tries") or 0) + 1
+        emergency = f"If someone is in danger, call {numbers()['emergency_number']} now."
+        off_topic = intent_of(tracker) == "out_of_scope"
+        choices = [] if off_topic else _choices(tracker)
+        if tries >= 2:
+            say_buttons(
+                dispatcher,
+                "I'm sorry, I still don't understand. Shall I ask a person from the clinic "
+                f"to look at this? {emergency}",
+                [PERSON, *choices[:1]],
+            )
+            return [SlotSet("failed_tries", min(tries, 10)), SlotSet("open_question", "person")]
+        if choices:
+            say_buttons(dispatcher, "Did you mean one of these?", [*choices, PERSON])
+        elif off_topic:
+            say_buttons(
+                dispatcher,
+                "I can only help with questions about medicines. Ask me, for example, what a "
+                f"medicine is for, how to take it, or its side effects. {emergency}",
+                [PERSON],
+            )
+        elif not latest_text(tracker).strip():
+            dispatcher.utter_message(
+                text="I can only read typed words, and I got none. Please type your question "
+                f"about a medicine. {emergency}"
+            )
+        else:
+            say_buttons(
+                dispatcher,
+                "I'm not sure what you mean. Please say it in other words, with the name of "
+                f"the medicine. {emergency}",
+                [PERSON],
+            )
+        return [SlotSet("failed_tries", tries)]
+
+
+class ActionYesNo(GuardedAction):
+    """A yes or no to our last question; without one, it asks what is wanted."""
+
+    def name(self) -> str:
+        return "action_yes_no"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        question = tracker.get_slot("open_question")
+        yes = intent_of(tracker) == "affirm"
+        closed = SlotSet("open_question", None)
+        if question == "person" and yes:
+            return [closed, *ask_for_person(dispatcher, tracker)]
+        if question == "forget" and yes:
+            return [closed, *forget(dispatcher, tracker)]
+        if question == "forget":
+            dispatcher.utter_message(text="All right, I keep the chat as it is.")
+        elif question == "safety":
+            dispatcher.utter_message(
+                text="Good. If that changes, call "
+                f"{numbers()['emergency_number']} at once. What is it that you want to know?"
+            )
+        elif question == "person":
+            dispatcher.utter_message(text="All right. Ask me anything else about your medicine.")
+        else:
+            say_buttons(
+                dispatcher, "All right. What would you like to know about your medicine?", [PERSON]
+            )
+        return [closed]
+
+
+def ask_for_person(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+    """Put the conversation on the staff's list, and promise no more than that."""
+    alert_staff(tracker, "routine", "person")
+    dispatcher.utter_message(
+        text="I have put this chat on the list of the clinic's staff. I can't say when they will "
+        "look at it. If it can't wait, call the clinic or a pharmacist. "
+        f"If someone is in danger, call {numbers()['emergency_number']} now.",
+        json_message={"level": "routine", "staff": "requested"},
+    )
+    return [SlotSet("failed_tries", 0)]
+
+
+class ActionAskHuman(GuardedAction):
+    """The person wants a person."""
+
+    failure_response = "utter_staff_not_alerted"
+
+    def name(self) -> str:
+        return "action_ask_human"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        return ask_for_person(dispatcher, tracker)
+
+
+class ActionFeedback(GuardedAction):
+    """Praise or complaint: thanked, and a way on is offered."""
+
+    def name(self) -> str:
+        return "action_feedback"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        say_buttons(
+            dispatcher,
+            "Thank you for telling me. If my answer did not help, say it in other words, or ask "
+            "for a person.",
+            [PERSON],
+        )
+        return [SlotSet("failed_tries", 0)]
+
+
+class ActionForgetMe(GuardedAction):
+    """Asks once before it deletes."""
+
+    def name(self) -> str:
+        return "action_forget_me"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        dispatcher.utter_message(response="utter_ask_forget")
+        return [SlotSet("open_question", "forget")]
+
+
+def forget(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+    """Remove the person's words from our tables; the transcript goes when this turn is saved.
+
+    A case keeps the fact that it existed (level, time), not what was written.
+    """
+    with database().begin() as connection:
+        connection.execute(
+            delete(content_gaps).where(content_gaps.c.conversation == tracker.sender_id)
+        )
+        own_cases = select(cases.c.id).where(cases.c.conversation == tracker.sender_id)
+        connection.execute(
+            update(case_events)
+            .where(case_events.c.case_id.in_(own_cases))
+            .values(detail={"erased": "at the person's request"})
+        )
+    dispatcher.utter_message(
+        text="Done. I have deleted this chat. You can start a new one any time."
+    )
+    return [SlotSet("erase_conversation", True)]

@@ -1,0 +1,1 @@
+"""Rasa connectors of our own."""

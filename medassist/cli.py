@@ -1,0 +1,213 @@
+"""The `medassist` command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from medassist.medicines.answers import Answers, load_answers
+from medassist.medicines.files import MedicineFileError, read_medicines
+from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
+from medassist.storage.database import migrate, open_database
+
+app = typer.Typer(
+    help="medassist: a chatbot for medication questions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+answers_app = typer.Typer(help="The vetted answers: check, load, list, show.", no_args_is_help=True)
+app.add_typer(answers_app, name="answers")
+
+
+def main() -> None:
+    """Entry point."""
+    with one_line_errors():
+        app()
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what a person can mend into one line on standard error and exit code 1."""
+    from medassist.conversation_client import NotRunningError
+    from medassist.supervisor import StartError
+    from medassist.training import TrainingError
+
+    try:
+        yield
+    except (
+        SettingsError,
+        MedicineFileError,
+        NotRunningError,
+        StartError,
+        TrainingError,
+    ) as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        print(f"medassist: the database cannot be used: {reason}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None
+
+
+def _load(settings: Settings) -> str:
+    """Check every medicine file, bring the database up to date, put the answers in force."""
+    medicines = read_medicines(settings.data / "medicines")
+    engine = open_database(settings.database_url)
+    migrate(engine)
+    report = load_answers(engine, medicines)
+    return (
+        f"Answers in force: {report.added + report.changed + report.unchanged} about "
+        f"{len(medicines)} medicine(s) ({report.added} new, {report.changed} changed, "
+        f"{report.withdrawn} withdrawn)."
+    )
+
+
+@app.command()
+def run() -> None:
+    """Start everything on this machine and keep it running until Ctrl-C."""
+    from medassist import supervisor
+    from medassist.training import ensure_model
+
+    settings = load_settings()
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            raise KeyboardInterrupt
+        stopping = True
+
+    read_medicines(settings.data / "medicines")
+    supervisor.require_free_ports(supervisor.servers(settings, settings.var))
+    model = ensure_model(settings)
+    typer.echo(_load(settings))
+    wanted = supervisor.servers(settings, model)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    typer.echo("Starting the servers ...")
+
+    def ready() -> None:
+        typer.echo(
+            f"\nmedassist is ready.\n"
+            f"  Chat page   http://{LOOPBACK}:{settings.front_door_port}/\n"
+            f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
+            f"  Terminal    .venv/bin/medassist chat\n"
+            f"  Logs        {settings.var / 'logs'}\n"
+            f"Ctrl-C ends it."
+        )
+
+    supervisor.run(wanted, ready, lambda: stopping)
+    typer.echo("Stopped.")
+
+
+@app.command()
+def train(
+    force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
+) -> None:
+    """Train the model if its inputs changed."""
+    from medassist.training import ensure_model
+
+    typer.echo(f"The model is {ensure_model(load_settings(), force=force).name}.")
+
+
+@app.command()
+def chat() -> None:
+    """Talk to the running bot."""
+    from medassist.conversation_client import Conversation, as_terminal_text
+
+    conversation = Conversation(load_settings())
+    typer.echo(as_terminal_text(conversation.say("hello")))
+    typer.echo("\n(An empty line or Ctrl-D ends the chat.)")
+    while True:
+        try:
+            text = input("\nyou> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            typer.echo()
+            return
+        if not text:
+            return
+        typer.echo(f"\n{as_terminal_text(conversation.say(text))}")
+
+
+@app.command()
+def ask(question: Annotated[str, typer.Argument(help="One question, in quotes.")]) -> None:
+    """Ask the running bot one question."""
+    from medassist.conversation_client import Conversation, as_terminal_text
+
+    typer.echo(as_terminal_text(Conversation(load_settings()).say(question)))
+
+
+@app.command()
+def parse() -> None:
+    """Read messages on standard input, write what is understood of each as JSON lines.
+
+    Input: plain lines, or JSON lines {"id", "text"} or {"id", "turns": [...]}.
+    """
+    from medassist.parsing import ParseInputError, parse_lines
+    from medassist.training import ensure_model
+
+    settings = load_settings()
+    try:
+        for line in parse_lines(ensure_model(settings), sys.stdin):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except ParseInputError as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@answers_app.command("check")
+def answers_check() -> None:
+    """Check the medicine files without loading them."""
+    medicines = read_medicines(load_settings().data / "medicines")
+    for medicine in medicines.values():
+        typer.echo(f"{medicine.medicine}: {len(medicine.answers)} answers, all in order.")
+
+
+@answers_app.command("load")
+def answers_load() -> None:
+    """Put the answers of the medicine files in force."""
+    typer.echo(_load(load_settings()))
+
+
+@answers_app.command("list")
+def answers_list() -> None:
+    """List the answers in force."""
+    for answer in Answers(open_database(load_settings().database_url)).in_force():
+        typer.echo(
+            f"{answer.medicine}\t{answer.answer_id}\tversion {answer.version}\t{answer.review}"
+        )
+
+
+@answers_app.command("show")
+def answers_show(medicine: str, topic: str) -> None:
+    """Show one answer in force, with all its sources. TOPIC may be `topic.subtopic`."""
+    from medassist.medicines.wording import as_payload, as_text
+    from medassist.regions import read_regions
+
+    settings = load_settings()
+    answer = Answers(open_database(settings.database_url)).get(medicine.lower(), topic)
+    if answer is None:
+        typer.echo(
+            f"medassist: there is no answer {topic!r} about {medicine!r} in force.", err=True
+        )
+        raise typer.Exit(1)
+    numbers = read_regions(settings.data)[settings.region].placeholders()
+    every = [s.situation.value for s in answer.answer.situations]
+    typer.echo(as_text(answer, numbers, every))
+    typer.echo(json.dumps(as_payload(answer, "routine"), indent=2))
+
+
+if __name__ == "__main__":
+    main()

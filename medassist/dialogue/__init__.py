@@ -1,0 +1,1 @@
+"""How Rasa runs a conversation: guard policy, response wording, conversation store, server."""

@@ -1,0 +1,34 @@
+"""The fixed words of `domain.yml`, with the phone numbers of the clinic's region put in."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Text
+
+from rasa.core.nlg.response import TemplatedNaturalLanguageGenerator
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
+
+from medassist.regions import read_regions
+from medassist.settings import load_settings
+
+
+class RegionalResponses(TemplatedNaturalLanguageGenerator):
+    """Rasa's own templates; `{emergency_number}` and the like need no slot and no action server."""
+
+    def __init__(self, endpoint_config: Optional[EndpointConfig], domain: Domain) -> None:
+        super().__init__(domain.responses)
+        settings = load_settings()
+        self._numbers = read_regions(settings.data)[settings.region].placeholders()
+
+    async def generate(
+        self,
+        utter_action: Text,
+        tracker: DialogueStateTracker,
+        output_channel: Text,
+        **kwargs: Any,
+    ) -> Optional[Dict[Text, Any]]:
+        """Word one response for this conversation and channel."""
+        return await super().generate(
+            utter_action, tracker, output_channel, **{**self._numbers, **kwargs}
+        )

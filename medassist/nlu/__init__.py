@@ -1,0 +1,1 @@
+"""Rasa graph components: thin adapters over the rooms that know names, danger and details."""

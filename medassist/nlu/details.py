@@ -1,0 +1,106 @@
+"""Whose medicine it is, what else is taken with it, and whose situation changes the answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Optional, Text
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from medassist.medicines.files import read_medicines
+from medassist.medicines.situations import Situations
+from medassist.settings import load_settings
+
+PATIENTS, OTHER = "patient", "other"
+"""Roles of a medicine in a question: the one the person takes, and the other thing."""
+
+_TAKES = re.compile(
+    r"\b(?:on|taking|take[ns]?|takes|takin|prescribed|using|use|my|started|given|have been on|"
+    r"with my|while on|been on)\s+(?:\w+\s+){0,1}$"
+)
+_TWO_MEDICINES = {"ask_interactions", "ask_alcohol", "ask_comparison"}
+
+
+def assign_roles(
+    text: str,
+    medicines: List[Dict[Text, Any]],
+    intent: Text,
+    known: Optional[Text],
+    with_file: set[str],
+) -> None:
+    """Mark each medicine entity as the patient's own or the other one, in place.
+
+    The conversation's medicine stays the patient's when a question about two things names
+    only the second ("can I have ibuprofen with it?"). Of several, the patient's is the one
+    already known, else the one after words such as "I'm on", else one that has a file.
+    """
+    if not medicines:
+        return
+    names = [m["value"] for m in medicines]
+    two = intent in _TWO_MEDICINES
+    if (known and known in names) or (known and two and len(set(names)) == 1):
+        own = known
+    elif len(set(names)) == 1:
+        own = names[0]
+    else:
+        taken = [m["value"] for m in medicines if _TAKES.search(text[: m["start"]].lower())]
+        filed = [name for name in names if name in with_file]
+        own = (filed or taken[-1:] or names)[0]
+    for medicine in medicines:
+        medicine["role"] = PATIENTS if medicine["value"] == own else OTHER
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class DetailsExtractor(GraphComponent):
+    """Gives medicines their roles and adds the situations known so far."""
+
+    def __init__(self) -> None:
+        data = load_settings().data
+        self._situations = Situations.load(data / "situations.yml")
+        self._with_file = set(read_medicines(data / "medicines"))
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "DetailsExtractor":
+        """Creates the component; it learns nothing from the examples."""
+        return cls()
+
+    def process(
+        self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None
+    ) -> List[Message]:
+        """Complete the entities of each message."""
+        for message in messages:
+            text = message.get(TEXT) or ""
+            entities = message.get(ENTITIES, [])
+            intent = (message.get(INTENT) or {}).get("name") or ""
+            known = tracker.get_slot("medicine") if tracker else None
+            medicines = [e for e in entities if e["entity"] == "medicine"]
+            assign_roles(text, medicines, intent, known, self._with_file)
+            told = {found.situation.value: found for found in self._situations.find(text)}
+            earlier = (tracker.get_slot("situations") if tracker else None) or []
+            # A list slot is replaced by each message's entities, so those known from
+            # earlier messages are named again, with an empty span.
+            for situation in [*earlier, *(s for s in told if s not in earlier)]:
+                found = told.get(situation)
+                entities.append(
+                    {
+                        "entity": "situation",
+                        "value": situation,
+                        "start": found.start if found else 0,
+                        "end": found.end if found else 0,
+                        "extractor": "DetailsExtractor",
+                    }
+                )
+            message.set(ENTITIES, entities, add_to_output=True)
+        return messages

@@ -1,0 +1,85 @@
+"""Finds the medicines of a message and gives the classifier a view without their names."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Text
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from medassist.medicines.files import read_medicines
+from medassist.medicines.names import MedicineNames, Mention
+from medassist.settings import load_settings
+
+MASKED_TEXT = "masked_text"
+"""The message with each medicine's name replaced by one word: what was asked, not about what."""
+
+MENTIONS = "mentions"
+
+
+def load_names() -> MedicineNames:
+    """The names this installation knows; those of the medicine files win over all others."""
+    data = load_settings().data
+    known = {
+        name.lower(): medicine.medicine
+        for medicine in read_medicines(data / "medicines").values()
+        for name in medicine.all_names()
+    }
+    return MedicineNames.load(data / "names", extra=known)
+
+
+def as_entity(mention: Mention) -> Dict[Text, Any]:
+    """A mention in the form that Rasa stores and sends to the action server."""
+    return {
+        "entity": mention.kind,
+        "value": mention.generic or mention.name,
+        "name": mention.name,
+        "generic": mention.generic,
+        "exact": mention.exact,
+        "start": mention.start,
+        "end": mention.end,
+        "extractor": "MedicineRecognizer",
+    }
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class MedicineRecognizer(GraphComponent):
+    """Adds an entity for each medicine, class of medicines or substance that is named."""
+
+    def __init__(self) -> None:
+        self._names = load_names()
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "MedicineRecognizer":
+        """Creates the component; it learns nothing from the examples."""
+        return cls()
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Find the names in each message."""
+        for message in messages:
+            text = message.get(TEXT) or ""
+            mentions = self._names.find(text)
+            message.set(MASKED_TEXT, self._names.mask(text, mentions))
+            message.set(MENTIONS, mentions)
+            entities = message.get(ENTITIES, []) + [as_entity(m) for m in mentions]
+            message.set(ENTITIES, entities, add_to_output=True)
+        return messages
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Mask the examples too: features must see at training what they see in use."""
+        for message in training_data.training_examples:
+            text = message.get(TEXT)
+            if text:
+                message.set(MASKED_TEXT, self._names.mask(text, self._names.find(text)))
+        return training_data
