@@ -25,6 +25,10 @@ LIKELY = 0.12
 """A candidate below this confidence is not worth offering as a choice."""
 
 
+LONG_MESSAGE = 600
+"""Characters; a longer message that was not understood is asked for in shorter words."""
+
+
 def _choices(tracker: Tracker) -> list[str]:
     """The two most likely questions behind a message that was not clear."""
     medicine = tracker.get_slot("medicine")
@@ -56,7 +60,19 @@ class ActionClarify(GuardedAction):
                 [PERSON, *choices[:1]],
             )
             return [SlotSet("failed_tries", min(tries, 10)), SlotSet("open_question", "person")]
-        if choices:
+        if len(latest_text(tracker)) > LONG_MESSAGE:
+            say_buttons(
+                dispatcher,
+                "That was a long message, and I could not find the question in it. Please ask "
+                f"again in one or two short sentences. {emergency}",
+                [PERSON],
+            )
+        elif not any(c.isalnum() for c in latest_text(tracker)):
+            dispatcher.utter_message(
+                text="I can only read typed words, and I got none. Please type your question "
+                f"about a medicine. {emergency}"
+            )
+        elif choices:
             say_buttons(dispatcher, "Did you mean one of these?", [*choices, PERSON])
         elif off_topic:
             say_buttons(
@@ -64,11 +80,6 @@ class ActionClarify(GuardedAction):
                 "I can only help with questions about medicines. Ask me, for example, what a "
                 f"medicine is for, how to take it, or its side effects. {emergency}",
                 [PERSON],
-            )
-        elif not latest_text(tracker).strip():
-            dispatcher.utter_message(
-                text="I can only read typed words, and I got none. Please type your question "
-                f"about a medicine. {emergency}"
             )
         else:
             say_buttons(
@@ -157,6 +168,8 @@ class ActionForgetMe(GuardedAction):
         return "action_forget_me"
 
     def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        if tracker.get_slot("open_question") == "forget":
+            return [SlotSet("open_question", None), *forget(dispatcher, tracker)]
         dispatcher.utter_message(response="utter_ask_forget")
         return [SlotSet("open_question", "forget")]
 
@@ -177,6 +190,7 @@ def forget(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType
             .values(detail={"erased": "at the person's request"})
         )
     dispatcher.utter_message(
-        text="Done. I have deleted this chat. You can start a new one any time."
+        text="Done. I have deleted this chat. You can start a new one any time.",
+        json_message={"erased": True},
     )
     return [SlotSet("erase_conversation", True)]

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
+
+
+def _silence_logs() -> None:
+    """Nothing but results on standard output: Rasa's own logger writes messages' words there."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 class ParseInputError(Exception):
@@ -43,10 +53,13 @@ def read_items(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _names(entities: list[dict[str, Any]]) -> list[str]:
-    """Every name of the medicines found: the generic one, and the one written if it differs."""
+    """Every name of what was asked about: the generic one, and the one written if it differs.
+
+    Classes ("antibiotics") and substances ("marijuana") count: people ask about them too.
+    """
     names: list[str] = []
     for entity in entities:
-        if entity["entity"] == "medicine":
+        if entity["entity"] in ("medicine", "class", "substance"):
             for name in (entity.get("generic"), entity.get("name")):
                 if name and name not in names:
                     names.append(name)
@@ -85,6 +98,7 @@ class Parser:
     """The trained model, loaded once."""
 
     def __init__(self, model: Path) -> None:
+        _silence_logs()
         self._processor = Agent.load(str(model)).processor
         self._silent = CollectingOutputChannel()
 

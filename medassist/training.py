@@ -26,7 +26,7 @@ _INPUTS = (
     "medassist/dialogue/guard.py",
     "medassist/medicines/names.py",
 )
-_TRAINED_PARTS = 4
+_TRAINED_PARTS = 5
 """Lines of Rasa's log that mean progress, of one training."""
 
 

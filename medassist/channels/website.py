@@ -29,8 +29,13 @@ REPLY_KEYS = ("text", "buttons", "custom")
 class WebsiteOutput(OutputChannel):
     """Hands replies to the front door, in order, each with an id that a reload finds again."""
 
-    def __init__(self, settings: Settings, message_id: Optional[Text] = None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        front_door: httpx.AsyncClient,
+        message_id: Optional[Text] = None,
+    ) -> None:
+        self._settings, self._front_door = settings, front_door
         self._message_id = message_id
         self._count = 0
 
@@ -48,12 +53,11 @@ class WebsiteOutput(OutputChannel):
             reply["id"] = reply_id(self._message_id, self._count)
             self._count += 1
         try:
-            async with httpx.AsyncClient(timeout=3) as client:
-                await client.post(
-                    f"{self._settings.front_door_url}/internal/replies",
-                    json={"conversation": recipient_id, "reply": reply},
-                    headers={SECRET_HEADER: self._settings.internal_secret or ""},
-                )
+            await self._front_door.post(
+                f"{self._settings.front_door_url}/internal/replies",
+                json={"conversation": recipient_id, "reply": reply},
+                headers={SECRET_HEADER: self._settings.internal_secret or ""},
+            )
         except httpx.HTTPError as error:
             logger.warning("The front door did not take a reply: %s", type(error).__name__)
 
@@ -68,6 +72,8 @@ class WebsiteInput(InputChannel):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # One client for all replies, and no proxy between two addresses on loopback.
+        self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
 
     @classmethod
     def name(cls) -> Text:
@@ -81,7 +87,7 @@ class WebsiteInput(InputChannel):
 
     def get_output_channel(self) -> WebsiteOutput:
         """For messages that answer nothing in particular, such as those of staff."""
-        return WebsiteOutput(self._settings)
+        return WebsiteOutput(self._settings, self._front_door)
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes below `/webhooks/website`."""
@@ -99,7 +105,7 @@ class WebsiteInput(InputChannel):
                 return response.json({"error": "forbidden"}, status=HTTPStatus.FORBIDDEN)
             body = request.json or {}
             message_id = str(body.get("id") or "")
-            output = WebsiteOutput(self._settings, message_id)
+            output = WebsiteOutput(self._settings, self._front_door, message_id)
             message = UserMessage(
                 str(body.get("text") or ""),
                 output,

@@ -300,6 +300,10 @@ class Repairs:
                     found.append((cost, names[at]))
         return sorted(found)
 
+    def is_near_english(self, word: str) -> bool:
+        """Whether `word` is at most two edits from an English word: likely a slip."""
+        return self._nearest_english(word, 2) <= 2
+
     def _nearest_english(self, word: str, limit: float) -> float:
         """Edits to the nearest English word, 9 when none is within `limit`."""
         nearest = 9.0

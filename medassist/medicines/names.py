@@ -86,6 +86,22 @@ class MedicineNames:
             found.append((mention, key))
         return self._in_context(found, words, medical)
 
+    def unknown(self, text: str) -> list[Mention]:
+        """Words that are neither names nor English, nor near either: perhaps a new medicine.
+
+        They matter where no name was found: a question about "zorbalinex" must not be answered
+        about the medicine the conversation was on.
+        """
+        return [
+            Mention(w.start, w.end, text[w.start : w.end], w.form, "", "medicine", False)
+            for w in read_words(text)
+            if len(w.form) >= 5
+            and w.form.isalpha()
+            and w.form not in self._parts
+            and w.form not in self._lexicon.ordinary
+            and not self._repairs.is_near_english(w.form)
+        ]
+
     def mask(self, text: str, mentions: Iterable[Mention]) -> str:
         """`text` with "medicine" in the place of every medicine, for the classifier."""
         for mention in sorted(mentions, key=lambda m: m.start, reverse=True):

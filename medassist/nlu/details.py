@@ -9,12 +9,14 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from medassist.medicines.files import read_medicines
 from medassist.medicines.situations import Situations
+from medassist.nlu.medicines import UNKNOWN_WORDS, as_entity
 from medassist.settings import load_settings
 
 PATIENTS, OTHER = "patient", "other"
@@ -24,6 +26,10 @@ _TAKES = re.compile(
     r"\b(?:on|taking|take[ns]?|takes|takin|prescribed|using|use|my|started|given|have been on|"
     r"with my|while on|been on)\s+(?:\w+\s+){0,1}$"
 )
+_LINKS = set(
+    "ok okay and or so what how about on for with is it the same then also now but".split()
+)
+"""Words of a message that only carries the last question over to another medicine."""
 _TWO_MEDICINES = {"ask_interactions", "ask_alcohol", "ask_comparison"}
 
 
@@ -38,14 +44,16 @@ def assign_roles(
 
     The conversation's medicine stays the patient's when a question about two things names
     only the second ("can I have ibuprofen with it?"). Of several, the patient's is the one
-    already known, else the one after words such as "I'm on", else one that has a file.
+    already known, else one that has a file, else the one after words such as "I'm on".
     """
     if not medicines:
         return
     names = [m["value"] for m in medicines]
     two = intent in _TWO_MEDICINES
-    if (known and known in names) or (known and two and len(set(names)) == 1):
+    if known and known in names:
         own = known
+    elif known and two and len(set(names)) == 1:
+        own = names[0] if names[0] in with_file and known not in with_file else known
     elif len(set(names)) == 1:
         own = names[0]
     else:
@@ -54,6 +62,28 @@ def assign_roles(
         own = (filed or taken[-1:] or names)[0]
     for medicine in medicines:
         medicine["role"] = PATIENTS if medicine["value"] == own else OTHER
+
+
+def continued_topic(
+    text: str, medicines: List[Dict[Text, Any]], tracker: Optional[DialogueStateTracker]
+) -> Optional[Text]:
+    """The intent of the last question when this message only names another medicine.
+
+    "ok and on baclofen?" after "can I drive on it" is a question about driving.
+    """
+    if not medicines or tracker is None:
+        return None
+    rest = text
+    for medicine in sorted(medicines, key=lambda m: m["start"], reverse=True):
+        rest = rest[: medicine["start"]] + rest[medicine["end"] :]
+    words = re.findall(r"[a-z']+", rest.lower())
+    if not words or len(words) > 5 or not _LINKS.issuperset(words):
+        return None
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            earlier = event.intent_name or ""
+            return earlier if earlier.startswith("ask_") else None
+    return None
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
@@ -86,6 +116,14 @@ class DetailsExtractor(GraphComponent):
             intent = (message.get(INTENT) or {}).get("name") or ""
             known = tracker.get_slot("medicine") if tracker else None
             medicines = [e for e in entities if e["entity"] == "medicine"]
+            continued = continued_topic(text, medicines, tracker)
+            if continued:
+                intent, known = continued, None
+                message.set(INTENT, {"name": intent, "confidence": 1.0}, add_to_output=True)
+            if known and not medicines and intent.startswith(("ask_", "report_", "nlu_")):
+                # A name nobody knows must not be answered about the medicine talked of so far.
+                medicines = [as_entity(m) for m in message.get(UNKNOWN_WORDS) or []]
+                entities.extend(medicines)
             assign_roles(text, medicines, intent, known, self._with_file)
             told = {found.situation.value: found for found in self._situations.find(text)}
             earlier = (tracker.get_slot("situations") if tracker else None) or []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -17,12 +17,16 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.nlu.medicines import MASKED_TEXT
-from medassist.nlu.minilm import MiniLM, model_folder
+from medassist.nlu.minilm import MiniLM, build_encoder, packaged_weights
 
 
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEncoder(DenseFeaturizer, GraphComponent):
-    """Adds the meaning of the whole message as a dense sentence feature."""
+    """Adds the meaning of the whole message as a dense sentence feature.
+
+    Its "training" builds the network into the model, so that a trained model needs neither
+    the package with the weights nor the time to prepare them.
+    """
 
     @classmethod
     def required_components(cls) -> List[type]:
@@ -33,6 +37,17 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
     def validate_config(cls, config: Dict[Text, Any]) -> None:
         """There is nothing to set."""
 
+    def __init__(
+        self,
+        config: Dict[Text, Any],
+        name: Text,
+        model_storage: ModelStorage,
+        resource: Resource,
+        encoder: Optional[MiniLM] = None,
+    ) -> None:
+        super().__init__(name, config)
+        self._storage, self._resource, self._encoder = model_storage, resource, encoder
+
     @classmethod
     def create(
         cls,
@@ -41,17 +56,36 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> "SentenceEncoder":
-        """Creates the component; its weights come from the package, not from training."""
-        encoder = cls(execution_context.node_name, config)
-        encoder._model = MiniLM(model_folder())
-        return encoder
+        """Creates a featurizer without its network."""
+        return cls(config, execution_context.node_name, model_storage, resource)
 
-    _model: MiniLM
+    @classmethod
+    def load(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "SentenceEncoder":
+        """Reads the network that training built."""
+        with model_storage.read_from(resource) as folder:
+            encoder = MiniLM(folder)
+        return cls(config, execution_context.node_name, model_storage, resource, encoder)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Build the network from the packaged weights, which must be the official ones."""
+        with self._storage.write_to(self._resource) as folder:
+            build_encoder(packaged_weights(), folder)
+            self._encoder = MiniLM(folder)
+        return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Encode each message, its medicines' names masked."""
+        if self._encoder is None:
+            return messages
         texts = [message.get(MASKED_TEXT) or message.get(TEXT) or "" for message in messages]
-        for message, vector in zip(messages, self._model.encode(texts)):
+        for message, vector in zip(messages, self._encoder.encode(texts)):
             features = Features(
                 vector[np.newaxis, :], FEATURE_TYPE_SENTENCE, TEXT, self._identifier
             )

@@ -115,7 +115,6 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         return LinearSVC(
             C=self._config["C"],
             max_iter=self._config["max_iter"],
-            class_weight="balanced",
             random_state=0,
         ).fit(x, y)
 
@@ -159,6 +158,11 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         if self._coefficients is None:
             return messages
         for message in messages:
+            if not any(c.isalnum() for c in message.get(TEXT) or ""):
+                # Nothing typed, or signs only: no intent, which the fallback then says.
+                message.set("intent", {"name": None, "confidence": 0.0}, add_to_output=True)
+                message.set("intent_ranking", [], add_to_output=True)
+                continue
             scores = self._matrix([message]) @ self._coefficients + self._intercepts
             confidence = softmax(scores[0] / self._temperature)
             best = np.argsort(-confidence)[: self._config["ranking_length"]]

@@ -20,6 +20,8 @@ MASKED_TEXT = "masked_text"
 """The message with each medicine's name replaced by one word: what was asked, not about what."""
 
 MENTIONS = "mentions"
+UNKNOWN_WORDS = "unknown_words"
+"""Words that may be the name of a medicine nobody here knows."""
 
 
 def load_names() -> MedicineNames:
@@ -47,7 +49,9 @@ def as_entity(mention: Mention) -> Dict[Text, Any]:
     }
 
 
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+# Rasa shows training examples to tokenizers and featurizers only: registered as an entity
+# extractor, it would mask messages but not the examples.
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class MedicineRecognizer(GraphComponent):
     """Adds an entity for each medicine, class of medicines or substance that is named."""
 
@@ -72,6 +76,7 @@ class MedicineRecognizer(GraphComponent):
             mentions = self._names.find(text)
             message.set(MASKED_TEXT, self._names.mask(text, mentions))
             message.set(MENTIONS, mentions)
+            message.set(UNKNOWN_WORDS, self._names.unknown(text))
             entities = message.get(ENTITIES, []) + [as_entity(m) for m in mentions]
             message.set(ENTITIES, entities, add_to_output=True)
         return messages

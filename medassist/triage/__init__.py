@@ -1,0 +1,1 @@
+"""What is dangerous: danger signs, context, amounts, and the assessment made of them."""

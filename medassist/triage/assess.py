@@ -1,0 +1,243 @@
+"""`Triage.assess`: how dangerous is this message, and why.
+
+The parts: `text` (words), `lexicon` (danger signs as data), `context` (how a sign is meant),
+`amounts` (milligrams against limits), `conversation` (what was said before). The highest level
+that any of them gives is the level of the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medassist.medicines.files import Medicine
+
+from .amounts import AmountReader, MedicineLimits, level_of
+from .context import ContextReader, turned
+from .conversation import Standing, standing
+from .findings import ASSERTED, Assessment, Facts, Finding, Level, TakenAmount
+from .lexicon import Combination, Lexicon, load_lexicon
+from .people import who_is_meant
+from .phrases import Match
+from .safety_files import SafetyFileError
+from .text import Mention, Text, cut
+
+__all__ = [
+    "Assessment", "Facts", "Finding", "Level", "MedicineLimits", "SafetyFileError",
+    "TakenAmount", "Triage",
+]  # fmt: skip
+
+NOTHING = "No danger sign, overdose or stopped medicine was found."
+DOUBTFUL = frozenset({"hypothetical", "asked", "chronic", "historical", "family", "study"})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A level with the rule that gives it."""
+
+    level: Level
+    rule: str
+    rule_id: str
+    kind: str | None
+    sources: tuple[str, ...] = ()
+    weight: int = 0
+
+
+class Triage:
+    """Reads messages for danger. Holds no state of any conversation; safe to share."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self._sign_of = {sign.sign: sign for sign in lexicon.signs}
+
+    @classmethod
+    def load(cls, folder: Path) -> Triage:
+        """Read `data/safety`. Raises SafetyFileError(file, line, reason) for a bad file."""
+        return cls(load_lexicon(folder))
+
+    def assess(
+        self,
+        text: str,
+        *,
+        medicine: MedicineLimits | Medicine | None = None,
+        mentions: Sequence[Mention] = (),
+        earlier: Sequence[Assessment] = (),
+        at: float | None = None,
+    ) -> Assessment:
+        """Assess one message.
+
+        `medicine`: the one the message or the conversation is about, if it has a file.
+        `mentions`: recognised medicine names in `text`. `earlier`: the assessments of this
+        conversation so far, oldest first. `at`: when it was sent (seconds since 1970), if known.
+        """
+        limits = MedicineLimits.of(medicine) if isinstance(medicine, Medicine) else medicine
+        read = self.lexicon.reader.read(cut(text), mentions)
+        numbers = [self.lexicon.book.numbers(word.forms) for word in read.words]
+        matches = list(self.lexicon.book.find(numbers, read.sentence_starts))
+        context = ContextReader(self.lexicon, read, matches)
+        findings = self._findings(read, matches, context)
+        amounts = AmountReader(self.lexicon, limits, read, matches, mentions).read(
+            [cue.first for cue in context.corrections]
+        )
+        before = standing(earlier, at)
+        corrected = bool(context.corrections) and before.level > Level.ROUTINE
+        decision = self._decide(findings, amounts, limits, before)
+        own = decision.level
+        carried = False
+        if before.level > own and not (corrected and before.can_be_corrected(findings, amounts)):
+            decision = Decision(before.level, before.rule, before.rule_id, before.kind, before.sources)
+            carried = True
+        return Assessment(
+            level=decision.level,
+            rule=decision.rule,
+            rule_id=decision.rule_id,
+            kind=decision.kind,
+            findings=tuple(findings),
+            amounts=tuple(amounts),
+            facts=self._facts(findings, amounts, corrected),
+            sources=decision.sources,
+            own_level=own,
+            carried=carried,
+            in_doubt=any(
+                f.context in DOUBTFUL and f.level is Level.EMERGENCY for f in findings
+            ) and own is not Level.EMERGENCY,
+            at=at,
+        )
+
+    def _findings(
+        self, read: Text, matches: Sequence[Match], context: ContextReader
+    ) -> list[Finding]:
+        """Every sign that the message names, each place once, with how it is meant."""
+        labels, signs = self.lexicon.labels, self.lexicon.signs
+        unlike: dict[int, list[Match]] = {}
+        idioms = [Match(0, cue.first, cue.last) for cue in context.idioms]
+        named: dict[int, list[tuple[Match, bool]]] = {}
+        for match in matches:
+            label = labels[match.label]
+            if label.what == "sign":
+                if label.part == "unlike":
+                    unlike.setdefault(label.index, []).append(match)
+                else:
+                    named.setdefault(label.index, []).append((match, label.part == "happening"))
+        findings: list[Finding] = []
+        for index in sorted(named):
+            sign = signs[index]
+            kept: list[tuple[int, int, Finding]] = []
+            for match, happening in sorted(
+                named[index], key=lambda m: (m[0].first - m[0].last, not m[1], m[0].first)
+            ):
+                first, last = match.first, match.last
+                if turned(match, unlike.get(index, ())) or turned(match, idioms):
+                    continue
+                meaning = context.meaning(first, last, happening)
+                because = ""
+                if meaning.cue:
+                    start, end = read.span(*meaning.cue)
+                    because = read.original[start:end]
+                start, end = read.span(first, last)
+                finding = Finding(
+                    sign=sign.sign,
+                    start=start,
+                    end=end,
+                    text=read.original[start:end],
+                    context=(
+                        ASSERTED
+                        if meaning.context in sign.counts_when and happening and meaning.event
+                        else meaning.context
+                    ),
+                    level=sign.level,
+                    who=who_is_meant(self.lexicon, matches, first, last),
+                    because=because,
+                )
+                clash = next((k for k in kept if k[0] < last and first < k[1]), None)
+                if clash is None:
+                    kept.append((first, last, finding))
+                elif finding.asserted and not clash[2].asserted and not (
+                    clash[0] <= first and last <= clash[1] and clash[2].context == "negated"
+                ) and happening:
+                    kept[kept.index(clash)] = (first, last, finding)
+            findings.extend(f for _, _, f in sorted(kept, key=lambda k: k[0]))
+        return findings
+
+    def _decide(
+        self,
+        findings: Sequence[Finding],
+        amounts: Sequence[TakenAmount],
+        limits: MedicineLimits | None,
+        before: Standing,
+    ) -> Decision:
+        """The gravest of what the signs, their combinations and the amounts say."""
+        decisions = [Decision(Level.ROUTINE, NOTHING, "nothing", None)]
+        harmless = limits is not None and not limits.stopping_is_dangerous
+        here = {f.sign for f in findings if f.asserted}
+        for finding in findings:
+            sign = self._sign_of[finding.sign]
+            if not finding.asserted or (sign.group == "state" and harmless):
+                continue
+            if finding.level > Level.ROUTINE:
+                kind = sign.kind
+                decisions.append(
+                    Decision(
+                        finding.level,
+                        f'{sign.name}: "{finding.text}". {sign.why}',
+                        sign.sign,
+                        kind,
+                        tuple(sign.sources),
+                        KIND_WEIGHT.get(kind or "", 0),
+                    )
+                )
+        for combination in self.lexicon.combinations:
+            decision = self._combined(combination, here, before)
+            if decision and not (combination.kind == "withdrawal" and harmless):
+                decisions.append(decision)
+        for amount in amounts:
+            level = level_of(amount)
+            if level > Level.ROUTINE:
+                decisions.append(
+                    Decision(level, amount.why, f"amount_{amount.verdict}", "overdose",
+                             tuple(self.lexicon.amounts.sources), KIND_WEIGHT["overdose"])
+                )  # fmt: skip
+        withdrawn = here | set(before.states)
+        best = max(decisions, key=lambda d: (d.level.rank, d.weight))
+        if best.level is Level.EMERGENCY and best.kind == "emergency" and not harmless:
+            states = [s for s in withdrawn if self._sign_of[s].group == "state"]
+            if states:
+                name = self._sign_of[sorted(states)[0]].name
+                best = Decision(best.level, f"{best.rule} Also: {name}.", best.rule_id, best.kind,
+                                best.sources)  # fmt: skip
+        return best
+
+    def _combined(
+        self, combination: Combination, here: set[str], before: Standing
+    ) -> Decision | None:
+        """The combination's decision, if this message completes it."""
+        known = here if combination.same_message else here | set(before.present)
+        if not all(known.intersection(any_of) for any_of in combination.all_of):
+            return None
+        if not any(here.intersection(any_of) for any_of in combination.all_of):
+            return None
+        return Decision(
+            combination.level, combination.says, combination.rule, combination.kind,
+            tuple(combination.sources), KIND_WEIGHT[combination.kind],
+        )  # fmt: skip
+
+    def _facts(
+        self, findings: Sequence[Finding], amounts: Sequence[TakenAmount], corrected: bool
+    ) -> Facts:
+        """What this message adds to what is known of the conversation."""
+        present = {f.sign for f in findings if f.asserted}
+        denied = {f.sign for f in findings if f.context == "negated"} - present
+        people = [f.who for f in findings if f.asserted and f.who != "self"]
+        return Facts(
+            present=tuple(sorted(present)),
+            denied=tuple(sorted(denied)),
+            states=tuple(sorted(s for s in present if self._sign_of[s].group == "state")),
+            taken=tuple(a for a in amounts if a.kind == "event"),
+            who=people[0] if people else "self",
+            corrected=corrected,
+        )
+
+
+KIND_WEIGHT = {"self_harm": 4, "overdose": 3, "emergency": 2, "withdrawal": 1, "side_effect": 0}
+"""Which card comes first when two signs have the same level."""

@@ -1,0 +1,255 @@
+"""How a danger sign is meant: happening now, denied, asked about, long ago, somebody's essay.
+
+The rules are data (`context.yml`). A cue covers the words after it, before it, its sentence
+or the whole message; its reach ends where a sentence ends, at a word such as "but", and where
+a new clause starts ("no fever and I can't breathe"). The first rule of the file that covers a
+sign decides; when none does, the sign counts: danger in doubt is danger.
+
+The manner follows the ConText algorithm (Harkema et al., J Biomed Inform 2009;42:839), turned
+round for patients: they seldom write of findings they do not have, so every rule must name its
+words, and a sign is never put aside for the lack of any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .findings import ASSERTED
+from .lexicon import ContextRule, Lexicon
+from .phrases import Match
+from .text import Text
+
+JOINERS = frozenset({"or", "nor"})
+FILLERS = frozenset({"anything", "something", "whatever", "so", "other"})
+SOMEBODY = frozenset(
+    "i my me mine we our us he she his her him they their them myself mum mom dad baby son daughter child kid "
+    "wife husband brother sister friend patient toddler gran grandma grandad grandpa nan mother father partner "
+    "boyfriend girlfriend resident someone somebody im hes shes".split()
+)
+ASKING = frozenset(
+    "what which how when where who why can could does do will would is are should may might whats".split()
+)
+INNER = frozenset({"historical", "family", "chronic"})
+"""Contexts whose words may stand within those of the sign: "he used to have seizures"."""
+PRESENT_TENSE = frozenset(
+    "am is are have has cannot wont isnt dont doesnt keep keeps feel feels think want need see sees hear hears "
+    "look looks gets get 's hurts hurt".split()
+)
+LEADS = frozenset(
+    "and so but ok okay hi hey hello then also please question wondering know ask asking baclofen lioresal or "
+    "curious tell pls plz just quick thanks doc doctor morning".split()
+)
+CONJUNCTIONS = frozenset({"and", "or", "then", "will", "that"})
+
+
+@dataclass(frozen=True)
+class Cue:
+    """Words that trigger a context rule."""
+
+    rule: ContextRule
+    order: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The context of one sign, and the place of the words that decided (None: no such words).
+
+    `event` tells that somebody named has it, or is said to have it.
+    """
+
+    context: str
+    rule: str
+    cue: tuple[int, int] | None = None
+    event: bool = True
+
+
+def inside(match: Match, others: Sequence[Match]) -> bool:
+    """Whether one of `others` covers all of `match`."""
+    return any(o.first <= match.first and match.last <= o.last for o in others)
+
+
+def turned(match: Match, others: Sequence[Match]) -> bool:
+    """Whether one of `others` covers `match`, or its first word, or its last word and goes on.
+
+    "i'm dying" is turned by "dying to know", "blood ... cough" by "blood pressure".
+    """
+    return any(
+        o.first <= match.first < o.last or match.first < o.first < match.last < o.last
+        for o in others
+    )
+
+
+class ContextReader:
+    """Decides for the signs of one message how each is meant."""
+
+    def __init__(self, lexicon: Lexicon, text: Text, matches: Sequence[Match]) -> None:
+        self._text = text
+        cues: list[tuple[int, Match]] = []
+        unlike: dict[int, list[Match]] = {}
+        for match in matches:
+            label = lexicon.labels[match.label]
+            if label.what == "rule":
+                if label.part == "cue":
+                    cues.append((label.index, match))
+                else:
+                    unlike.setdefault(label.index, []).append(match)
+        kept = [
+            Cue(lexicon.rules[i], i, m.first, m.last)
+            for i, m in cues
+            if (i not in unlike or not inside(m, unlike[i])) and self._may_lead(lexicon.rules[i], m)
+        ]
+        self._stops = [c for c in kept if c.rule.context == "stop"]
+        self._personal = [c for c in kept if c.rule.context == "personal"]
+        self._present = [c for c in kept if c.rule.context == "present"]
+        self._generic = [c for c in kept if c.rule.context == "generic"]
+        self.corrections = [c for c in kept if c.rule.context == "correction"]
+        self.idioms = [c for c in kept if c.rule.context == "idiom"]
+        special = ("stop", "personal", "present", "generic", "correction", "idiom")
+        self._cues = sorted(
+            (c for c in kept if c.rule.context not in special), key=lambda c: (c.order, -c.first)
+        )
+
+    def _may_lead(self, rule: ContextRule, match: Match) -> bool:
+        """Whether a cue that must start a clause does: "is ..." but not "there is ..."."""
+        if not rule.leads or match.first == 0 or self._text.before[match.first]:
+            return True
+        return self._text.words[match.first - 1].plain in LEADS
+
+    def _ends_between(self, first: int, last: int) -> bool:
+        """Whether a sentence ends between the words `first` - 1 and `last`."""
+        return any(mark in (".", "?") for mark in self._text.before[first : last + 1])
+
+    def _stopped(self, cue: Cue, first: int, last: int) -> bool:
+        """Whether the reach of `cue` ends between the words `first` and `last`."""
+        for stop in self._stops:
+            if not first <= stop.first <= last or (stop.first < cue.last and stop.last > cue.first):
+                continue
+            if stop.rule.rule != "new_clause":
+                return True
+            if cue.rule.covers == "after" and stop.first == cue.last:
+                continue
+            if cue.rule.context in ("historical", "family"):
+                if self._text.words[stop.last - 1].plain in PRESENT_TENSE:
+                    return True
+                continue
+            if stop.first == last and not cue.rule.context == "negated":
+                continue
+            if not cue.rule.passes_clauses:
+                return True
+            if self._text.words[stop.first - 1].plain not in CONJUNCTIONS and stop.first > first:
+                return True
+        return False
+
+    def _covers(self, cue: Cue, first: int, last: int) -> bool:
+        """Whether `cue` reaches the sign at the words `first` up to `last`."""
+        rule = cue.rule
+        if rule.covers == "message":
+            return True
+        if first <= cue.first and cue.last <= last:
+            return rule.context in INNER or (rule.leads and cue.first == first)
+        if rule.covers == "sentence":
+            if cue.last <= first:
+                return not self._ends_between(cue.last, first) and not self._stopped(
+                    cue, cue.last, first
+                )
+            return not self._ends_between(last, cue.first) and not self._stopped(
+                cue, last, cue.first
+            )
+        if rule.covers == "after":
+            if cue.last > first and not (cue.first < first and cue.last <= last):
+                return False
+            if rule.reach is not None and first - cue.last > rule.reach:
+                return False
+            return not (
+                self._ends_between(cue.last, first)
+                or self._stopped(cue, cue.last, first)
+                or (
+                    rule.context == "negated"
+                    and not rule.passes_commas
+                    and self._comma_ends_list(cue.last, first, last)
+                )
+            )
+        if cue.first < last or (rule.reach is not None and cue.first - last > rule.reach):
+            return False
+        return not self._ends_between(last, cue.first) and not self._stopped(cue, last, cue.first)
+
+    def _comma_ends_list(self, start: int, first: int, last: int) -> bool:
+        """A denial passes a comma only in a list that goes on with "or": "no fever, rash or pain".
+
+        "no appetite, chest pain" is read as chest pain: the doubt counts as danger.
+        """
+        if "," not in self._text.before[start : first + 1]:
+            return False
+        words = self._text.words
+        end = min(len(words), last + 6)
+        for i in range(start, end):
+            if i > last and self._text.before[i] in (".", "?"):
+                break
+            if words[i].plain in JOINERS and not (
+                i + 1 < len(words) and words[i + 1].plain in FILLERS
+            ):
+                return False
+        return True
+
+    def _near(self, cues: Sequence[Cue], first: int, last: int) -> Cue | None:
+        """The first of `cues` that governs the sign at the words `first` up to `last`."""
+        for cue in cues:
+            reach = cue.rule.reach or 6
+            if cue.rule.covers in ("after", "sentence") and cue.first < first:
+                gap = first - cue.last
+                if gap <= reach and not self._ends_between(cue.last, first):
+                    if not self._stopped(cue, cue.last, first):
+                        return cue
+            if cue.rule.covers in ("before", "sentence") and cue.last > last:
+                gap = cue.first - last
+                if gap <= reach and not self._ends_between(last, cue.first):
+                    if not self._stopped(cue, last, cue.first):
+                        return cue
+            if cue.first >= first and cue.last <= last and cue.rule.covers == "sentence":
+                return cue
+        return None
+
+    def _somebody(self, first: int, last: int) -> bool:
+        """Whether the sentence up to the sign names somebody, or asks nothing.
+
+        "which medicines turn urine dark" names nobody: there, even an event is only asked about.
+        """
+        before, words = self._text.before, self._text.words
+        start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
+        if any(word.plain in SOMEBODY for word in words[start:last]):
+            return True
+        return not any(words[i].plain in ASKING for i in range(start, min(first, start + 4)))
+
+    def _asks(self, first: int, last: int) -> bool:
+        """Whether the sentence of the sign ends in "?" and says more than the sign."""
+        before = self._text.before
+        end = next((i for i in range(last, len(before)) if before[i] in (".", "?")), None)
+        if end is None or before[end] != "?":
+            return False
+        start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
+        return (end - start) - (last - first) >= 2
+
+    def meaning(self, first: int, last: int, happening: bool) -> Meaning:
+        """How the sign at the words `first` up to `last` is meant.
+
+        `happening` tells that its words say that it happens, not only name it.
+        """
+        generic = self._near(self._generic, first, last)
+        present = self._near(self._present, first, last)
+        personal = self._near(self._personal, first, last) is not None
+        event = generic is None and (personal or (happening and self._somebody(first, last)))
+        for cue in self._cues:
+            if not self._covers(cue, first, last):
+                continue
+            rule = cue.rule
+            if rule.applies_to == "mentions" and event:
+                continue
+            if present and not rule.firm and rule.context != "negated":
+                continue
+            return Meaning(rule.context, rule.rule, (cue.first, cue.last), event)
+        if not event and not present and self._asks(first, last):
+            return Meaning("asked", "question_mark")
+        return Meaning(ASSERTED, "")

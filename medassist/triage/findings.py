@@ -1,0 +1,159 @@
+"""What an assessment is made of: levels, findings and amounts. All can be stored as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+ASSERTED = "asserted"
+"""The context of a danger sign that is present, as far as we can tell. Doubt counts as this."""
+
+
+class Level(str, Enum):
+    """How soon somebody must act; ordered."""
+
+    EMERGENCY = "emergency"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+    @property
+    def rank(self) -> int:
+        """2 for emergency, 1 for urgent, 0 for routine."""
+        return {"emergency": 2, "urgent": 1, "routine": 0}[self.value]
+
+    def __lt__(self, other: object) -> bool:
+        return self.rank < other.rank if isinstance(other, Level) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self.rank <= other.rank if isinstance(other, Level) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self.rank > other.rank if isinstance(other, Level) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self.rank >= other.rank if isinstance(other, Level) else NotImplemented
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A danger sign that the words `text` (`start` to `end` of the message) name.
+
+    `context` says how it is meant: asserted, negated, hypothetical, asked, historical, family,
+    study or chronic; `because` holds the words that say so. `level` is what the sign carries
+    when asserted; `who` is self, child, other or pet.
+    """
+
+    sign: str
+    start: int
+    end: int
+    text: str
+    context: str
+    level: Level
+    who: str = "self"
+    because: str = ""
+
+    @property
+    def asserted(self) -> bool:
+        """Whether the sign counts as present."""
+        return self.context == ASSERTED
+
+
+@dataclass(frozen=True)
+class TakenAmount:
+    """An amount of a medicine that a message states.
+
+    `mg` the total in milligrams, `count` of tablets or doses, `strength` of one in mg, each None
+    if it is not said and not known; `per` "once" or "day"; `limit_mg` what `mg` was compared
+    with; `verdict` "ordinary", "double" (twice the usual or above the single dose, within the
+    day's limit), "above_daily" or "unknown"; `kind` "event", "regimen", "question" or "unclear".
+    """
+
+    mg: float | None
+    count: float | None
+    strength: float | None
+    per: str
+    limit_mg: float | None
+    verdict: str
+    kind: str
+    start: int
+    end: int
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What later messages of the conversation need to know.
+
+    `present` and `denied` are sign names; `state` are the signs of stopping or running out;
+    `taken` the amounts that were taken; `children` whether a child is concerned; `corrected`
+    that this message corrects an earlier one.
+    """
+
+    present: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    taken: tuple[TakenAmount, ...] = ()
+    since: str | None = None
+    who: str = "self"
+    corrected: bool = False
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """How dangerous a message is, in the light of the conversation, and why.
+
+    `rule` is the rule that decided, in words; `rule_id` its name in the safety files. `kind` is
+    the card that fits: emergency, overdose, self_harm, withdrawal, side_effect or None.
+    `own_level` is what this message says by itself and with earlier facts; `level` never falls
+    below what an earlier message raised and no later one lowered (`carried`). `in_doubt` tells
+    that a danger sign was set aside for a reason that may be wrong.
+    """
+
+    level: Level
+    rule: str
+    rule_id: str
+    kind: str | None = None
+    findings: tuple[Finding, ...] = ()
+    amounts: tuple[TakenAmount, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    sources: tuple[str, ...] = ()
+    own_level: Level = Level.ROUTINE
+    carried: bool = False
+    in_doubt: bool = False
+    at: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The assessment as plain JSON values."""
+        return asdict(self, dict_factory=_json)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Assessment:
+        """An assessment from what `to_dict` made. Raises KeyError or ValueError for anything else."""
+        facts = dict(stored["facts"])
+        facts["taken"] = tuple(TakenAmount(**amount) for amount in facts["taken"])
+        for name in ("present", "denied", "states"):
+            facts[name] = tuple(facts[name])
+        return cls(
+            level=Level(stored["level"]),
+            rule=stored["rule"],
+            rule_id=stored["rule_id"],
+            kind=stored["kind"],
+            findings=tuple(Finding(**{**f, "level": Level(f["level"])}) for f in stored["findings"]),
+            amounts=tuple(TakenAmount(**amount) for amount in stored["amounts"]),
+            facts=Facts(**facts),
+            sources=tuple(stored["sources"]),
+            own_level=Level(stored["own_level"]),
+            carried=stored["carried"],
+            in_doubt=stored["in_doubt"],
+            at=stored["at"],
+        )
+
+
+def _json(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        key: value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
+        for key, value in pairs
+    }

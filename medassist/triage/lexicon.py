@@ -1,0 +1,301 @@
+"""The safety files as data: danger signs, lay vocabulary, context rules, combinations.
+
+Everything a clinician can edit is read here and checked whole: a wrong key, an unknown word
+group, a phrase that is not one, an unknown sign or source stops the load with file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .findings import Level
+from .phrases import PhraseBook, PhraseError
+from .safety_files import SafetyFileError, Strict, line_of, read_model
+from .spelling import Speller
+from .text import MEDICINE, UNKNOWN, Reader
+
+KINDS = "^(emergency|overdose|self_harm|withdrawal|side_effect)$"
+CONTEXTS = "^(negated|hypothetical|asked|historical|family|study|chronic|idiom|personal|present|generic|stop|correction|recent)$"
+WATCHED_GROUPS = ("newborn", "child", "other", "pet", "self")
+"""Word groups that say who a message is about."""
+
+
+class Source(Strict):
+    """Where a clinical rule comes from; `url` None for a rule of this project."""
+
+    title: str
+    url: str | None = Field(None, regex="^https?://")
+    checked: date
+    via: Literal["stored-copy", "fact-sheet", "seed", "project"]
+
+
+class Examples(Strict):
+    """Sentences that prove a block: the sign counts in `yes`, and not in `no`."""
+
+    yes: list[str] = []
+    no: list[str] = []
+
+
+class Sign(Strict):
+    """One danger sign. `happening` phrases say that it happens; `mentions` only name it.
+
+    `group` "danger" raises its level by itself; "symptom" matters in combinations; "state" is
+    stopping or running out; "note" changes other rules. `counts_when` lists contexts in which
+    it counts all the same.
+    """
+
+    sign: str = Field(regex="^[a-z_]+$")
+    name: str
+    level: Level
+    kind: str | None = Field(None, regex=KINDS)
+    group: Literal["danger", "symptom", "state", "note"] = "danger"
+    why: str = Field(min_length=5)
+    sources: list[str] = Field(min_items=1)
+    happening: list[str] = []
+    mentions: list[str] = []
+    unlike: list[str] = []
+    counts_when: list[str] = []
+    examples: Examples
+
+
+class SignFile(Strict):
+    """A file of danger signs."""
+
+    about: str
+    signs: list[Sign] = Field(min_items=1)
+
+
+class ContextRule(Strict):
+    """Words that change what the signs near them mean.
+
+    `covers`: the words after the cue, before it, its whole sentence, or the whole message, at
+    most `reach` words away. `applies_to` mentions only, or also to what is said to happen.
+    `firm` holds even if the sentence says that it is now.
+    """
+
+    rule: str = Field(regex="^[a-z_]+$")
+    context: str = Field(regex=CONTEXTS)
+    covers: Literal["after", "before", "sentence", "message"]
+    reach: int | None = Field(None, ge=1)
+    applies_to: Literal["mentions", "everything"] = "everything"
+    passes_clauses: bool = False
+    passes_commas: bool = False
+    leads: bool = False
+    firm: bool = False
+    why: str = Field(min_length=5)
+    phrases: list[str] = Field(min_items=1)
+    unlike: list[str] = []
+    examples: Examples
+
+
+class ContextFile(Strict):
+    """The context rules, the first that fits decides."""
+
+    about: str
+    rules: list[ContextRule] = Field(min_items=1)
+
+
+class Combination(Strict):
+    """Signs that together mean more: one of each list of `all_of` must be present."""
+
+    rule: str = Field(regex="^[a-z_]+$")
+    all_of: list[list[str]] = Field(min_items=1)
+    level: Level
+    kind: str = Field(regex=KINDS)
+    same_message: bool = False
+    says: str = Field(min_length=5)
+    sources: list[str] = Field(min_items=1)
+    examples: Examples
+
+
+class CombinationFile(Strict):
+    """Combinations of signs."""
+
+    about: str
+    combinations: list[Combination]
+
+
+class Vocabulary(Strict):
+    """Word groups for phrases, usual misspellings and slang, emoji, words never repaired."""
+
+    about: str
+    ranges: dict[str, list[tuple[float, float]]]
+    groups: dict[str, list[str]]
+    spellings: dict[str, str]
+    emoji: dict[str, str]
+    never_repaired: list[str]
+    never_skipped: list[str]
+
+
+class WordList(Strict):
+    """Ordinary words, which are never taken for a misspelt danger word."""
+
+    about: str
+    licence: str
+    words: str
+
+
+class AmountRules(Strict):
+    """How amounts are read and judged (`amounts.yml`); units in mg and mL, counts in tablets."""
+
+    about: str
+    sources: list[str] = Field(min_items=1)
+    many_at_once: float = Field(gt=0)
+    several_at_once: float = Field(gt=0)
+    says: dict[str, str]
+    numbers: dict[str, float]
+    milligrams: dict[str, float]
+    millilitres: dict[str, float]
+    tablet_words: frozenset[str]
+    between_words: frozenset[str]
+    not_doses: frozenset[str]
+    other_medicines: frozenset[str]
+    cues: dict[str, list[str]]
+
+
+class SourceFile(Strict):
+    """Every source that the safety files name."""
+
+    about: str
+    sources: dict[str, Source]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a phrase of the book stands for: a sign or a context rule, and which list it is in."""
+
+    what: Literal["sign", "rule", "word", "amount"]
+    index: int
+    part: Literal["happening", "mentions", "unlike", "cue"]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All safety data, compiled."""
+
+    signs: tuple[Sign, ...]
+    rules: tuple[ContextRule, ...]
+    combinations: tuple[Combination, ...]
+    amounts: AmountRules
+    sources: dict[str, Source]
+    groups: dict[str, list[str]]
+    labels: tuple[Label, ...]
+    book: PhraseBook
+    reader: Reader
+    speller: Speller
+
+
+def _phrases(block: Any, parts: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
+    for part in parts:
+        for i, phrase in enumerate(getattr(block, part)):
+            yield part, i, phrase
+
+
+def _spell(word: str) -> list[str]:
+    if word.startswith("@") or not any(c.isalpha() for c in word):
+        return [word]
+    return _plain_reader.phrase_words(word)
+
+
+_plain_reader = Reader(Speller((), (), {}), {}, {})
+
+
+def load_lexicon(folder: Path) -> Lexicon:
+    """Read `folder`. Raises SafetyFileError (file, line, reason) for the first mistake."""
+    vocabulary, vocabulary_at = read_model(folder / "vocabulary.yml", Vocabulary)
+    ordinary, _ = read_model(folder / "ordinary-words.yml", WordList)
+    sources, _ = read_model(folder / "sources.yml", SourceFile)
+    context, context_at = read_model(folder / "context.yml", ContextFile)
+    amounts, amounts_at = read_model(folder / "amounts.yml", AmountRules)
+    combined, combined_at = read_model(folder / "combinations.yml", CombinationFile)
+    book = PhraseBook(vocabulary.groups, _spell)
+    book.never_skip(vocabulary.never_skipped)
+    labels: list[Label] = []
+    signs: list[Sign] = []
+
+    def add(file: Path, document: Any, place: tuple[Any, ...], phrase: str, label: Label) -> None:
+        labels.append(label)
+        try:
+            book.add(phrase, len(labels) - 1)
+        except PhraseError as error:
+            raise SafetyFileError(file, line_of(document, place), str(error)) from error
+
+    def check_sources(file: Path, document: Any, place: tuple[Any, ...], keys: list[str]) -> None:
+        for key in keys:
+            if key not in sources.sources:
+                raise SafetyFileError(
+                    file, line_of(document, place), f"source {key!r} is not in sources.yml"
+                )
+
+    for file in sorted(folder.glob("signs-*.yml")):
+        read, document = read_model(file, SignFile)
+        for i, sign in enumerate(read.signs):
+            if any(sign.sign == other.sign for other in signs):
+                raise SafetyFileError(
+                    file, line_of(document, ("signs", i)), f"a second sign {sign.sign!r}"
+                )
+            check_sources(file, document, ("signs", i, "sources"), sign.sources)
+            for part, j, phrase in _phrases(sign, ("happening", "mentions", "unlike")):
+                label = Label("sign", len(signs), part)  # type: ignore[arg-type]
+                add(file, document, ("signs", i, part, j), phrase, label)
+            signs.append(sign)
+    if not signs:
+        raise SafetyFileError(folder, 1, "has no file of danger signs (signs-*.yml)")
+    file = folder / "context.yml"
+    for i, rule in enumerate(context.rules):
+        for part, j, phrase in _phrases(rule, ("phrases", "unlike")):
+            label = Label("rule", i, "cue" if part == "phrases" else "unlike")
+            add(file, context_at, ("rules", i, part, j), phrase, label)
+    file = folder / "combinations.yml"
+    names = {sign.sign for sign in signs}
+    for i, combination in enumerate(combined.combinations):
+        place = ("combinations", i)
+        check_sources(file, combined_at, (*place, "sources"), combination.sources)
+        for name in {n for any_of in combination.all_of for n in any_of} - names:
+            raise SafetyFileError(
+                file, line_of(combined_at, (*place, "all_of")), f"there is no sign {name!r}"
+            )
+    for i, name in enumerate(WATCHED_GROUPS):
+        if name not in vocabulary.groups:
+            raise SafetyFileError(folder / "vocabulary.yml", 1, f"the word group {name!r} is needed")
+        for j, member in enumerate(vocabulary.groups[name]):
+            add(folder / "vocabulary.yml", vocabulary_at, ("groups", name, j), member,
+                Label("word", i, "cue"))  # fmt: skip
+    file = folder / "amounts.yml"
+    check_sources(file, amounts_at, ("sources",), amounts.sources)
+    for i, (name, phrases) in enumerate(amounts.cues.items()):
+        for j, phrase in enumerate(phrases):
+            add(file, amounts_at, ("cues", name, j), phrase, Label("amount", i, "cue"))
+    for word in {*amounts.numbers, *amounts.milligrams, *amounts.tablet_words, *amounts.millilitres}:
+        book.know(word)
+    never = {w for word in vocabulary.never_repaired for w in _spell(word)}
+    written = {
+        word: tuple(
+            tuple(w for form in part.split("/") for w in _spell(form)) if "/" in part else (w,)
+            for part in phrase.split()
+            for w in (_spell(part) if "/" not in part else ("",))
+        )
+        for word, phrase in vocabulary.spellings.items()
+    }
+    extra = {w for words in written.values() for forms in words for w in forms}
+    speller = Speller(
+        {w for w in book.words if not w.startswith("@")}, set(ordinary.words.split()) | never | extra, written
+    )
+    return Lexicon(
+        signs=tuple(signs),
+        rules=tuple(context.rules),
+        combinations=tuple(combined.combinations),
+        amounts=amounts,
+        sources=sources.sources,
+        groups=vocabulary.groups,
+        labels=tuple(labels),
+        book=book,
+        reader=Reader(speller, vocabulary.emoji, vocabulary.ranges),
+        speller=speller,
+    )

@@ -1,0 +1,1 @@
+"""The front door: the chat page, and the only way from a browser to Rasa and back."""

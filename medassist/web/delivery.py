@@ -1,0 +1,133 @@
+"""Takes a message to Rasa and sees to it that it does not end in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+
+from medassist.web.history import (
+    Message,
+    answered_message,
+    as_iso,
+    is_held_by_staff,
+    is_known_to,
+    message,
+    stored_messages,
+)
+from medassist.web.hub import Conversation, Event
+from medassist.web.pace import Pace
+from medassist.web.rasa_server import RasaServer, UnreachableError
+from medassist.web.words import Words
+
+logger = logging.getLogger(__name__)
+
+
+def own_reply(text: str, reason: str, message_id: str) -> Message:
+    """A reply that the front door itself says about a message; nobody stores it."""
+    return message(
+        f"front-door.{uuid.uuid4().hex}",
+        "bot",
+        text,
+        None,
+        {"front_door": reason, "message": message_id},
+        as_iso(time.time()),
+    )
+
+
+class Delivery:
+    """Messages on their way, each a task of its own."""
+
+    def __init__(self, rasa: RasaServer, words: Words, pace: Pace) -> None:
+        self._rasa = rasa
+        self._words = words
+        self._pace = pace
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, conversation: Conversation, sender: str, message_id: str, text: str) -> None:
+        """Deliver a message in the background; all that comes of it is published."""
+        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _deliver(
+        self, conversation: Conversation, sender: str, message_id: str, text: str
+    ) -> None:
+        outcome = "failed"
+        try:
+            outcome = await self._outcome(conversation, sender, message_id, text)
+        except Exception as error:  # the log must not hold what a person wrote
+            logger.error("A message was not delivered: %s", type(error).__name__)
+        conversation.close(message_id, sendable_again=outcome == "unreachable")
+        if outcome != "answered":
+            said = self._words.unreachable if outcome == "unreachable" else self._words.failed
+            conversation.publish(Event("reply", own_reply(said, outcome, message_id)))
+
+    async def _outcome(
+        self, conversation: Conversation, sender: str, message_id: str, text: str
+    ) -> str:
+        """See one message through: "answered", "unreachable" or "failed".
+
+        When Rasa ends in the middle of a turn the message is in no tracker afterwards, so it is
+        handed over once more.
+        """
+        for handed_over in (1, 2):
+            async with conversation.handing_over:
+                if not await self._hand_over(sender, message_id, text):
+                    return "unreachable"
+            if await conversation.is_answered(message_id, self._pace.slow):
+                return "answered"
+            found = await self._look_up(conversation, sender, message_id)
+            if found:
+                return found
+            if handed_over == 1:
+                conversation.publish(
+                    Event("reply", own_reply(self._words.slow, "slow", message_id))
+                )
+            if await conversation.is_answered(message_id, self._pace.lost - self._pace.slow):
+                return "answered"
+            found = await self._look_up(conversation, sender, message_id)
+            if found:
+                return found
+        return "failed"
+
+    async def _hand_over(self, sender: str, message_id: str, text: str) -> bool:
+        """Try until Rasa takes the message or the time is up."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._pace.give_up_reaching
+        while True:
+            try:
+                await self._rasa.take(sender, message_id, text)
+            except UnreachableError as reason:
+                if loop.time() + self._pace.try_again >= deadline:
+                    logger.warning("Rasa did not take a message: %s", reason)
+                    return False
+                await asyncio.sleep(self._pace.try_again)
+            else:
+                return True
+
+    async def _look_up(
+        self, conversation: Conversation, sender: str, message_id: str
+    ) -> str | None:
+        """Fetch the replies of a finished turn that did not reach us; None if it isn't over."""
+        try:
+            tracker = await self._rasa.tracker(sender)
+        except UnreachableError:
+            return None
+        if not is_known_to(tracker, message_id):
+            return None
+        replies = [
+            m
+            for m in stored_messages(tracker)
+            if m["who"] == "bot" and answered_message(m["id"]) == message_id
+        ]
+        for reply in replies:
+            conversation.publish(Event("reply", reply))
+        return "answered" if replies or is_held_by_staff(tracker) else "failed"

@@ -1,0 +1,21 @@
+"""How long the front door waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """All in seconds."""
+
+    give_up_reaching: float = 5.0
+    """How long to try to hand a message to Rasa before saying that it can't be reached."""
+    try_again: float = 0.5
+    """Between two tries."""
+    slow: float = 10.0
+    """Without a reply for this long, the person is told that it takes longer."""
+    lost: float = 30.0
+    """Without a reply for this long, a message that Rasa does not know of is handed over again."""
+    heartbeat: float = 15.0
+    """Between two signs of life on a quiet stream."""

@@ -1,0 +1,79 @@
+"""The front door's way to the Rasa server on loopback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from medassist.settings import Settings
+
+SECRET_HEADER = "X-Medassist-Secret"
+TRY_SECONDS = 3.0
+READ_SECONDS = 8.0
+
+
+class UnreachableError(Exception):
+    """Rasa did not answer, or not as it should."""
+
+
+class RasaServer:
+    """Messages go by one set of connections and reading by another: reading never delays them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.rasa_url
+        self._secret = settings.internal_secret or ""
+        self._sending = httpx.AsyncClient(timeout=TRY_SECONDS, trust_env=False)
+        self._reading = httpx.AsyncClient(
+            timeout=httpx.Timeout(READ_SECONDS, connect=TRY_SECONDS),
+            limits=httpx.Limits(max_connections=8),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._sending.aclose()
+        await self._reading.aclose()
+
+    async def take(self, sender: str, message_id: str, text: str) -> None:
+        """Hand over one message; its replies come to `/internal/replies`. One try.
+
+        Raises UnreachableError when Rasa did not take it. A message that Rasa has got but did
+        not confirm in time counts as taken.
+        """
+        try:
+            response = await self._sending.post(
+                f"{self._url}/webhooks/website/messages",
+                json={"conversation": sender, "id": message_id, "text": text},
+                headers={SECRET_HEADER: self._secret},
+            )
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as error:
+            raise UnreachableError(type(error).__name__) from error
+        if not response.is_success:
+            raise UnreachableError(f"status {response.status_code}")
+
+    async def tracker(self, sender: str) -> dict[str, Any]:
+        """All that Rasa has stored of a conversation. Raises UnreachableError."""
+        try:
+            response = await self._reading.get(
+                f"{self._url}/conversations/{sender}/tracker",
+                params={"include_events": "ALL", "token": self._secret},
+            )
+            tracker = response.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise UnreachableError(type(error).__name__) from None
+        if not isinstance(tracker, dict):
+            raise UnreachableError("no tracker")
+        return tracker
+
+    async def is_ready(self) -> bool:
+        """Whether Rasa answers and has a model loaded."""
+        try:
+            response = await self._reading.get(
+                f"{self._url}/status", params={"token": self._secret}
+            )
+        except httpx.HTTPError:
+            return False
+        return response.is_success

@@ -1,0 +1,203 @@
+"""A tiny Rasa: the website connector and the tracker, as `medassist.channels.website` behaves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+SECRET = "the-installation's-secret"
+HEADER = "X-Medassist-Secret"
+
+SOURCES = [
+    {
+        "title": "Baclofen: MedlinePlus Drug Information",
+        "publisher": "US National Library of Medicine",
+        "url": "https://medlineplus.gov/druginfo/meds/a682530.html",
+        "checked": "2026-11-21",
+    },
+    {
+        "title": "Baclofen tablets: prescribing information",
+        "publisher": "DailyMed",
+        "url": "https://dailymed.nlm.nih.gov/dailymed/",
+        "checked": "2026-11-20",
+    },
+    {
+        "title": "Baclofen",
+        "publisher": "NHS",
+        "url": "https://www.nhs.uk/medicines/baclofen/",
+        "checked": "2026-11-21",
+    },
+]
+
+ANSWER: dict[str, Any] = {
+    "text": "If you miss a dose of baclofen, take it as soon as you remember.\n"
+    "• If it is almost time for your next dose, skip the missed one.\n"
+    "• Do not take two doses at once to make up for it.\n"
+    "• If you have missed several doses, call your prescriber today before you take more.\n"
+    "When to get help: call 911 for a seizure, a high fever, bad confusion or seeing things "
+    "that are not there.\n"
+    "Sources (checked 21 Nov 2026): DailyMed; NHS; US National Library of Medicine. "
+    "Review: checked against its sources; not approved by a clinician.",
+    "buttons": [
+        {"title": "How do I stop baclofen safely?", "payload": "How do I stop baclofen safely?"},
+        {"title": "How much baclofen is usual?", "payload": "How much baclofen is usual?"},
+    ],
+    "custom": {
+        "topic": "missed_dose",
+        "medicine": "baclofen",
+        "answer_id": "baclofen.missed_dose",
+        "version": 1,
+        "review": "source-checked",
+        "sources": SOURCES,
+        "level": "routine",
+    },
+}
+
+EMERGENCY: dict[str, Any] = {
+    "text": "Call 911 now.\n"
+    "Then call Poison Help at 1-800-222-1222. They are there day and night.\n"
+    "Do this even if the person feels fine. The harm can come later.\n"
+    "While you wait:\n"
+    "• Stay with the person. Do not leave them alone.\n"
+    "• If they breathe but will not wake up, roll them onto their side.\n"
+    "• Do not make them throw up. Give no food, no drink and no more medicine.\n"
+    "You can keep typing here, but call first.",
+    "custom": {
+        "card": "overdose",
+        "level": "emergency",
+        "heading": "Call 911 now",
+        "call": "911",
+    },
+}
+
+STAFF_TOLD: dict[str, Any] = {
+    "text": "I have put this on the list of the clinic's staff. Don't wait for them: call now.",
+    "custom": {"level": "emergency"},
+}
+
+SAFETY_QUESTION: dict[str, Any] = {
+    "text": "I want to be sure you are safe. Is anyone having trouble breathing, hard to wake, or "
+    "having a seizure right now?\nIf yes, call 911 now.",
+    "buttons": [{"title": "Yes", "payload": "Yes"}, {"title": "No", "payload": "No"}],
+    "custom": {"card": "safety_question", "level": "urgent"},
+}
+
+ERASED = {"erased": True}
+
+
+def echo(text: str) -> list[dict[str, Any]]:
+    return [{"text": f"You said: {text}"}]
+
+
+@dataclass
+class StandInRasa:
+    """`script` says what answers a text; without an entry the text is echoed.
+
+    `delay` is how long a turn takes in seconds; `got` what the connector was handed.
+    """
+
+    front_door: str
+    script: dict[str, Any] = field(default_factory=dict)
+    delay: float = 0.0
+    ready: bool = True
+    got: list[dict[str, Any]] = field(default_factory=list)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    slots: dict[str, Any] = field(default_factory=dict)
+    failing_turns: set[str] = field(default_factory=set)
+    lost_turns: set[str] = field(default_factory=set)
+    lost_replies: bool = False
+    tasks: set[Any] = field(default_factory=set)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/webhooks/website/messages", self.message, methods=["POST"]),
+                Route("/conversations/{sender}/tracker", self.tracker),
+                Route("/status", self.status),
+            ]
+        )
+
+    async def message(self, request: Request) -> Response:
+        if request.headers.get(HEADER) != SECRET:
+            return JSONResponse({"error": "forbidden"}, status_code=403)
+        body = await request.json()
+        self.got.append(body)
+        task = asyncio.create_task(self.turn(body))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return JSONResponse({"accepted": body["id"]}, status_code=202)
+
+    async def turn(self, body: dict[str, Any]) -> None:
+        sender, identity, text = body["conversation"], body["id"], body["text"]
+        if text in self.lost_turns:
+            self.lost_turns.discard(text)
+            return
+        turn: list[dict[str, Any]] = [
+            {"event": "action", "name": "action_listen", "timestamp": time.time()},
+            {
+                "event": "user",
+                "text": text,
+                "message_id": identity,
+                "timestamp": time.time(),
+                "input_channel": "website",
+            },
+        ]
+        await asyncio.sleep(self.delay)
+        replies = self.script.get(text)
+        for number, reply in enumerate(echo(text) if replies is None else replies):
+            turn.append(
+                {
+                    "event": "bot",
+                    "text": reply.get("text"),
+                    "data": {
+                        "elements": None,
+                        "buttons": reply.get("buttons"),
+                        "attachment": None,
+                        "custom": reply.get("custom"),
+                    },
+                    "metadata": {"utter_action": "utter_something"},
+                    "timestamp": time.time(),
+                }
+            )
+            if not self.lost_replies:
+                await self.hand_over(sender, {**reply, "id": f"{identity}.{number}"})
+        if text in self.failing_turns:
+            await self.hand_over(sender, {"custom": {"failed": True}, "id": f"{identity}.0"})
+            return
+        self.events.setdefault(sender, []).extend(turn)
+        if any((event.get("data") or {}).get("custom") == ERASED for event in turn):
+            del self.events[sender]
+
+    async def hand_over(self, sender: str, reply: dict[str, Any]) -> int:
+        async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as client:
+            try:
+                response = await client.post(
+                    f"{self.front_door}/internal/replies",
+                    json={"conversation": sender, "reply": reply},
+                    headers={HEADER: SECRET},
+                )
+            except httpx.HTTPError:
+                return 0
+            return response.status_code
+
+    async def tracker(self, request: Request) -> Response:
+        if request.query_params.get("token") != SECRET:
+            return JSONResponse({"reason": "NotAuthenticated"}, status_code=401)
+        assert request.query_params.get("include_events") == "ALL"
+        sender = request.path_params["sender"]
+        return JSONResponse(
+            {"sender_id": sender, "slots": self.slots, "events": self.events.get(sender, [])}
+        )
+
+    async def status(self, request: Request) -> Response:
+        if request.query_params.get("token") != SECRET:
+            return JSONResponse({"reason": "NotAuthenticated"}, status_code=401)
+        return JSONResponse({}, status_code=200 if self.ready else 409)
