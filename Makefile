@@ -20,6 +20,7 @@ test: setup-dev ## set up what is missing and run the whole test suite
 	@$(BIN)/pytest
 
 check: setup-dev ## lint, types, the import contract, and the data
+	@mkdir -p var
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

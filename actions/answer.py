@@ -36,6 +36,8 @@ def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Vette
     understood before they read on.
     """
     text = as_text(answer, numbers(), known_situations(tracker))
+    if level_of(tracker) == "emergency":
+        text = f"If you have not called {numbers()['emergency_number']} yet, call now.\n{text}"
     for entity in entities(tracker, "medicine"):
         if entity["value"] == answer.medicine and not entity.get("exact", True):
             text = f"I read that as {entity['name']}.\n{text}"

@@ -15,7 +15,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.engine import Engine
 
 from medassist.medicines.answers import Answers
-from medassist.regions import read_regions
+from medassist.regions import numbers_for
 from medassist.settings import load_settings
 from medassist.storage.database import open_database
 
@@ -34,8 +34,7 @@ def database() -> Engine:
 @lru_cache(maxsize=1)
 def numbers() -> Mapping[str, str]:
     """The region's phone numbers, by their placeholders."""
-    settings = load_settings()
-    return read_regions(settings.data)[settings.region].placeholders()
+    return numbers_for(load_settings())
 
 
 def answers() -> Answers:

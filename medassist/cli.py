@@ -11,10 +11,11 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from medassist.medicines.answers import Answers, load_answers
-from medassist.medicines.files import MedicineFileError, read_medicines
+from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
 from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
 from medassist.storage.database import migrate, open_database
 
@@ -40,6 +41,7 @@ def one_line_errors() -> Iterator[None]:
     from medassist.conversation_client import NotRunningError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
+    from medassist.triage.safety_files import SafetyFileError
 
     try:
         yield
@@ -49,6 +51,7 @@ def one_line_errors() -> Iterator[None]:
         NotRunningError,
         StartError,
         TrainingError,
+        SafetyFileError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -60,11 +63,27 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(1) from None
 
 
-def _load(settings: Settings) -> str:
-    """Check every medicine file, bring the database up to date, put the answers in force."""
-    medicines = read_medicines(settings.data / "medicines")
+def _check(settings: Settings) -> dict[str, Medicine]:
+    """Read every file a clinician edits; the first bad one raises its own one-line error."""
+    from medassist.regions import numbers_for
+    from medassist.triage.assess import Triage
+
+    numbers_for(settings)
+    Triage.load(settings.data / "safety")
+    return read_medicines(settings.data / "medicines")
+
+
+def _database(settings: Settings) -> Engine:
+    """The database with its tables up to date."""
     engine = open_database(settings.database_url)
     migrate(engine)
+    return engine
+
+
+def _load(settings: Settings) -> str:
+    """Check every file, bring the database up to date, put the answers in force."""
+    medicines = _check(settings)
+    engine = _database(settings)
     report = load_answers(engine, medicines)
     return (
         f"Answers in force: {report.added + report.changed + report.unchanged} about "
@@ -88,7 +107,7 @@ def run() -> None:
             raise KeyboardInterrupt
         stopping = True
 
-    read_medicines(settings.data / "medicines")
+    _check(settings)
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
     typer.echo(_load(settings))
@@ -169,8 +188,8 @@ def parse() -> None:
 
 @answers_app.command("check")
 def answers_check() -> None:
-    """Check the medicine files without loading them."""
-    medicines = read_medicines(load_settings().data / "medicines")
+    """Check the medicine and safety files without loading them."""
+    medicines = _check(load_settings())
     for medicine in medicines.values():
         typer.echo(f"{medicine.medicine}: {len(medicine.answers)} answers, all in order.")
 
@@ -184,7 +203,7 @@ def answers_load() -> None:
 @answers_app.command("list")
 def answers_list() -> None:
     """List the answers in force."""
-    for answer in Answers(open_database(load_settings().database_url)).in_force():
+    for answer in Answers(_database(load_settings())).in_force():
         typer.echo(
             f"{answer.medicine}\t{answer.answer_id}\tversion {answer.version}\t{answer.review}"
         )
@@ -194,16 +213,16 @@ def answers_list() -> None:
 def answers_show(medicine: str, topic: str) -> None:
     """Show one answer in force, with all its sources. TOPIC may be `topic.subtopic`."""
     from medassist.medicines.wording import as_payload, as_text
-    from medassist.regions import read_regions
+    from medassist.regions import numbers_for
 
     settings = load_settings()
-    answer = Answers(open_database(settings.database_url)).get(medicine.lower(), topic)
+    answer = Answers(_database(settings)).get(medicine.lower(), topic)
     if answer is None:
         typer.echo(
             f"medassist: there is no answer {topic!r} about {medicine!r} in force.", err=True
         )
         raise typer.Exit(1)
-    numbers = read_regions(settings.data)[settings.region].placeholders()
+    numbers = numbers_for(settings)
     every = [s.situation.value for s in answer.answer.situations]
     typer.echo(as_text(answer, numbers, every))
     typer.echo(json.dumps(as_payload(answer, "routine"), indent=2))

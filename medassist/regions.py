@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Extra
 from ruamel.yaml import YAML
 
+from medassist.settings import Settings, SettingsError
+
 
 class Line(BaseModel):
     """A phone line: its name, its number, and how to say both in a sentence."""
@@ -45,6 +47,18 @@ class Region(BaseModel):
             "crisis_number": self.crisis.number,
             "advice_line": self.advice.say,
         }
+
+
+def numbers_for(settings: Settings) -> dict[str, str]:
+    """The placeholders of the region chosen by MEDASSIST_REGION.
+
+    Raises SettingsError when the file has no such region.
+    """
+    regions = read_regions(settings.data)
+    if settings.region not in regions:
+        known = ", ".join(regions)
+        raise SettingsError(f"MEDASSIST_REGION must be one of {known}, not {settings.region!r}.")
+    return regions[settings.region].placeholders()
 
 
 @lru_cache(maxsize=4)

@@ -120,7 +120,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
                 "--auth-token", secret,
             ],
             settings.rasa_port,
-            "/version",
+            f"/status?token={secret}",
             logs / "rasa.log",
             environment,
         ),

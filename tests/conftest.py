@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
@@ -50,10 +51,10 @@ class Bot:
 
     def pid_on(self, port: int) -> int:
         """The process that listens on a port of this bot."""
-        found = subprocess.run(
-            ["ss", "-ltnpH", f"sport = :{port}"], capture_output=True, text=True, check=True
-        ).stdout
-        return int(found.split("pid=")[1].split(",")[0])
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                return int(connection.pid)
+        raise AssertionError(f"nothing listens on port {port}")
 
 
 def start_bot(var: Path) -> Bot:
@@ -90,6 +91,9 @@ def stop_bot(bot: Bot) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(bot.process.pid, signal.SIGKILL)
         raise
+    finally:
+        assert bot.process.stdout is not None
+        bot.process.stdout.close()
 
 
 @pytest.fixture(scope="session")

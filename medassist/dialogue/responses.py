@@ -9,7 +9,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
-from medassist.regions import read_regions
+from medassist.regions import numbers_for
 from medassist.settings import load_settings
 
 
@@ -18,8 +18,7 @@ class RegionalResponses(TemplatedNaturalLanguageGenerator):
 
     def __init__(self, endpoint_config: Optional[EndpointConfig], domain: Domain) -> None:
         super().__init__(domain.responses)
-        settings = load_settings()
-        self._numbers = read_regions(settings.data)[settings.region].placeholders()
+        self._numbers = numbers_for(load_settings())
 
     async def generate(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Dict, List, Optional, Text
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -19,6 +20,7 @@ from medassist.medicines.situations import Situations
 from medassist.nlu.medicines import UNKNOWN_WORDS, as_entity
 from medassist.settings import load_settings
 
+INTENT_RANKING = "intent_ranking"
 PATIENTS, OTHER = "patient", "other"
 """Roles of a medicine in a question: the one the person takes, and the other thing."""
 
@@ -30,6 +32,18 @@ _LINKS = set(
     "ok okay and or so what how about on for with is it the same then also now but".split()
 )
 """Words of a message that only carries the last question over to another medicine."""
+_TOPICS_OF_SITUATION = {
+    "pregnant": {"ask_pregnancy"},
+    "breastfeeding": {"ask_pregnancy"},
+    "kidney": {"ask_conditions"},
+    "epilepsy": {"ask_conditions"},
+    "older_adult": {"ask_age"},
+    "child": {"ask_age"},
+    "pump": {"ask_pump"},
+}
+_NEARLY = 0.4
+_SURE_WITHOUT_NAME = 0.7
+"""Chosen on the off-topic set: below it, questions that name no medicine are mostly not ours."""
 _TWO_MEDICINES = {"ask_interactions", "ask_alcohol", "ask_comparison"}
 
 
@@ -62,6 +76,47 @@ def assign_roles(
         own = (filed or taken[-1:] or names)[0]
     for medicine in medicines:
         medicine["role"] = PATIENTS if medicine["value"] == own else OTHER
+
+
+def settled_topic(
+    ranking: List[Dict[Text, Any]], situations: Collection[str]
+) -> Optional[Dict[Text, Any]]:
+    """The topic behind "I have kidney disease, how much do I take?": the dose, not the illness.
+
+    Where the best candidate is only about a situation that the message tells, and another
+    topic is nearly as likely, the other one is meant: its answer begins with what holds in
+    that situation.
+    """
+    candidates = [r for r in ranking if r["name"] != "nlu_fallback"][:2]
+    if len(candidates) < 2 or not situations:
+        return None
+    first, second = candidates
+    about_situation = set().union(*(_TOPICS_OF_SITUATION[s] for s in situations))
+    if (
+        first["name"] in about_situation
+        and second["name"].startswith("ask_")
+        and second["name"] not in about_situation
+        and second["confidence"] >= first["confidence"] * _NEARLY
+    ):
+        return second
+    return None
+
+
+def is_unanchored(
+    intent: Dict[Text, Any], entities: List[Dict[Text, Any]], known: Optional[Text]
+) -> bool:
+    """Whether a question about a medicine is only guessed: none was named, none talked of.
+
+    Most off-topic messages that look like a medicine question are of this kind; a real one
+    ("can i take it with food") is recognised with more confidence than this.
+    """
+    return (
+        (intent.get("name") or "").startswith("ask_")
+        and intent["name"] not in ("ask_human", "ask_bot")
+        and not known
+        and not any(e["entity"] in ("medicine", "class", "substance") for e in entities)
+        and intent["confidence"] < _SURE_WITHOUT_NAME
+    )
 
 
 def continued_topic(
@@ -115,7 +170,16 @@ class DetailsExtractor(GraphComponent):
             entities = message.get(ENTITIES, [])
             intent = (message.get(INTENT) or {}).get("name") or ""
             known = tracker.get_slot("medicine") if tracker else None
+            told = {found.situation.value: found for found in self._situations.find(text)}
+            settled = settled_topic(message.get(INTENT_RANKING) or [], told)
+            if settled:
+                intent = settled["name"]
+                message.set(INTENT, settled, add_to_output=True)
             medicines = [e for e in entities if e["entity"] == "medicine"]
+            if is_unanchored(message.get(INTENT) or {}, entities, known):
+                fallback = {"name": "nlu_fallback", "confidence": _SURE_WITHOUT_NAME}
+                intent = "nlu_fallback"
+                message.set(INTENT, fallback, add_to_output=True)
             continued = continued_topic(text, medicines, tracker)
             if continued:
                 intent, known = continued, None
@@ -125,7 +189,6 @@ class DetailsExtractor(GraphComponent):
                 medicines = [as_entity(m) for m in message.get(UNKNOWN_WORDS) or []]
                 entities.extend(medicines)
             assign_roles(text, medicines, intent, known, self._with_file)
-            told = {found.situation.value: found for found in self._situations.find(text)}
             earlier = (tracker.get_slot("situations") if tracker else None) or []
             # A list slot is replaced by each message's entities, so those known from
             # earlier messages are named again, with an empty span.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Dict, List, Optional, Text
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -91,6 +92,7 @@ class TriageGate(GraphComponent):
                 medicine=self._medicines.get(about) if about else None,
                 mentions=message.get(MENTIONS) or [],
                 earlier=earlier_assessments(tracker),
+                at=time.time(),
             )
             classified = message.get(INTENT) or {"name": None, "confidence": 0.0}
             level, intent, rule = self._decide(assessment, classified, asked_if_safe(tracker))
@@ -118,6 +120,10 @@ class TriageGate(GraphComponent):
         intent = classified["name"]
         if asked and intent == "affirm" and assessment.level is not Level.EMERGENCY:
             return Level.EMERGENCY, "report_emergency", "answered yes to the safety question"
+        if assessment.carried:
+            # The level stands until the person lowers it, but this message is answered as
+            # what it is; the answer says again whom to call.
+            return assessment.level, intent, assessment.rule
         if assessment.level is not Level.ROUTINE:
             kind = assessment.kind
             return assessment.level, INTENT_OF_KIND.get(kind or "", intent), assessment.rule

@@ -446,7 +446,10 @@ class AmountReader:
         if count is not None and count >= rules.many_at_once:
             if not (day and len(ours) > 1) and not (day and own and mg is not None and len(ours) == 1 and ours[0].times):
                 return judged("above_daily", "many")
-        twice = self._twice(start, end, ours) or any(
+        usual = self._times_usual(start, end, ours)
+        if usual >= rules.times_usual:
+            return judged("above_daily", "manyfold")
+        twice = usual >= 2 or any(
             p.doses and p.count is not None and p.count >= 2 and not day for p in ours
         )
         if own and limits and mg is not None:
@@ -490,8 +493,8 @@ class AmountReader:
             return "regimen"
         return "unclear"
 
-    def _twice(self, start: int, end: int, pieces: Sequence[_Piece]) -> bool:
-        """Whether the message says that it was twice the usual or more: "3 instead of 1"."""
+    def _times_usual(self, start: int, end: int, pieces: Sequence[_Piece]) -> float:
+        """How many times the usual amount it was: 3 for "3 instead of 1", 0 if not said."""
         for match in self._cues.get("instead", ()):
             if not start <= match.first <= end + 6:
                 continue
@@ -503,9 +506,9 @@ class AmountReader:
                 for piece in pieces:
                     said = piece.mg if unit in self._rules.milligrams else self._by_first.get(piece.first)
                     value = said.value if isinstance(said, Number) else said
-                    if value and piece.first != usual.first and value >= 2 * usual.value:
-                        return True
-        return False
+                    if value and piece.first != usual.first and usual.value > 0:
+                        return value / usual.value
+        return 0.0
 
     @staticmethod
     def _in_words(amount: TakenAmount) -> str:

@@ -29,6 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 NOTHING = "No danger sign, overdose or stopped medicine was found."
+ANYBODY = "anybody"
+"""In `counts_when`: the sign counts even if nobody is named ("what is the lethal dose")."""
 DOUBTFUL = frozenset({"hypothetical", "asked", "chronic", "historical", "family", "study"})
 
 
@@ -73,8 +75,7 @@ class Triage:
         """
         limits = MedicineLimits.of(medicine) if isinstance(medicine, Medicine) else medicine
         read = self.lexicon.reader.read(cut(text), mentions)
-        numbers = [self.lexicon.book.numbers(word.forms) for word in read.words]
-        matches = list(self.lexicon.book.find(numbers, read.sentence_starts))
+        matches = self._matches(read)
         context = ContextReader(self.lexicon, read, matches)
         findings = self._findings(read, matches, context)
         amounts = AmountReader(self.lexicon, limits, read, matches, mentions).read(
@@ -104,6 +105,18 @@ class Triage:
             ) and own is not Level.EMERGENCY,
             at=at,
         )
+
+    def _matches(self, read: Text) -> list[Match]:
+        """Every phrase in the text. A guess at a misspelt word may raise a sign, never set one aside."""
+        book, labels = self.lexicon.book, self.lexicon.labels
+        starts = read.sentence_starts
+        matches = list(book.find([book.numbers(word.forms) for word in read.words], starts))
+        if all(word.sure is word.forms for word in read.words):
+            return matches
+        sure = book.find([book.numbers(word.sure) for word in read.words], starts)
+        return [m for m in matches if labels[m.label].raises] + [
+            m for m in sure if not labels[m.label].raises
+        ]
 
     def _findings(
         self, read: Text, matches: Sequence[Match], context: ContextReader
@@ -143,7 +156,8 @@ class Triage:
                     text=read.original[start:end],
                     context=(
                         ASSERTED
-                        if meaning.context in sign.counts_when and happening and meaning.event
+                        if meaning.context in sign.counts_when and happening
+                        and (meaning.event or (ANYBODY in sign.counts_when and not meaning.generic))
                         else meaning.context
                     ),
                     level=sign.level,

@@ -64,6 +64,7 @@ class Meaning:
     rule: str
     cue: tuple[int, int] | None = None
     event: bool = True
+    generic: bool = False
 
 
 def inside(match: Match, others: Sequence[Match]) -> bool:
@@ -122,8 +123,15 @@ class ContextReader:
         """Whether a sentence ends between the words `first` - 1 and `last`."""
         return any(mark in (".", "?") for mark in self._text.before[first : last + 1])
 
-    def _stopped(self, cue: Cue, first: int, last: int) -> bool:
-        """Whether the reach of `cue` ends between the words `first` and `last`."""
+    def _stopped(self, cue: Cue, first: int, last: int, happening: bool = False) -> bool:
+        """Whether the reach of `cue` ends between the words `first` and `last`.
+
+        A denial ends at "and" before what is said to happen ("haven't had my pills and keep
+        hearing things"), not before what is only named ("no fever and chest pain").
+        """
+        if happening and cue.rule.context == "negated" and cue.rule.covers == "after":
+            if any(self._text.words[i].plain in ("and", "then", "so") for i in range(first, last)):
+                return True
         for stop in self._stops:
             if not first <= stop.first <= last or (stop.first < cue.last and stop.last > cue.first):
                 continue
@@ -143,7 +151,7 @@ class ContextReader:
                 return True
         return False
 
-    def _covers(self, cue: Cue, first: int, last: int) -> bool:
+    def _covers(self, cue: Cue, first: int, last: int, happening: bool) -> bool:
         """Whether `cue` reaches the sign at the words `first` up to `last`."""
         rule = cue.rule
         if rule.covers == "message":
@@ -165,7 +173,7 @@ class ContextReader:
                 return False
             return not (
                 self._ends_between(cue.last, first)
-                or self._stopped(cue, cue.last, first)
+                or self._stopped(cue, cue.last, first, happening)
                 or (
                     rule.context == "negated"
                     and not rule.passes_commas
@@ -221,7 +229,7 @@ class ContextReader:
         start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
         if any(word.plain in SOMEBODY for word in words[start:last]):
             return True
-        return not any(words[i].plain in ASKING for i in range(start, min(first, start + 4)))
+        return not any(words[i].plain in ASKING for i in range(start, min(max(first, start + 1), start + 4)))
 
     def _asks(self, first: int, last: int) -> bool:
         """Whether the sentence of the sign ends in "?" and says more than the sign."""
@@ -242,14 +250,14 @@ class ContextReader:
         personal = self._near(self._personal, first, last) is not None
         event = generic is None and (personal or (happening and self._somebody(first, last)))
         for cue in self._cues:
-            if not self._covers(cue, first, last):
+            if not self._covers(cue, first, last, happening):
                 continue
             rule = cue.rule
             if rule.applies_to == "mentions" and event:
                 continue
             if present and not rule.firm and rule.context != "negated":
                 continue
-            return Meaning(rule.context, rule.rule, (cue.first, cue.last), event)
+            return Meaning(rule.context, rule.rule, (cue.first, cue.last), event, generic is not None)
         if not event and not present and self._asks(first, last):
-            return Meaning("asked", "question_mark")
+            return Meaning("asked", "question_mark", None, event, generic is not None)
         return Meaning(ASSERTED, "")

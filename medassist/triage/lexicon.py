@@ -22,6 +22,8 @@ from .text import MEDICINE, UNKNOWN, Reader
 
 KINDS = "^(emergency|overdose|self_harm|withdrawal|side_effect)$"
 CONTEXTS = "^(negated|hypothetical|asked|historical|family|study|chronic|idiom|personal|present|generic|stop|correction|recent)$"
+RAISING = frozenset({"personal", "present", "stop"})
+"""Contexts that make a sign count; a guess at a misspelt word is enough for them."""
 WATCHED_GROUPS = ("newborn", "child", "other", "pet", "self")
 """Word groups that say who a message is about."""
 
@@ -47,7 +49,8 @@ class Sign(Strict):
 
     `group` "danger" raises its level by itself; "symptom" matters in combinations; "state" is
     stopping or running out; "note" changes other rules. `counts_when` lists contexts in which
-    it counts all the same.
+    it counts all the same. `inflected`: every word also stands for its other endings (crackle,
+    crackles, crackled, crackling).
     """
 
     sign: str = Field(regex="^[a-z_]+$")
@@ -61,6 +64,7 @@ class Sign(Strict):
     mentions: list[str] = []
     unlike: list[str] = []
     counts_when: list[str] = []
+    inflected: bool = False
     examples: Examples
 
 
@@ -148,6 +152,7 @@ class AmountRules(Strict):
     sources: list[str] = Field(min_items=1)
     many_at_once: float = Field(gt=0)
     several_at_once: float = Field(gt=0)
+    times_usual: float = Field(gt=1)
     says: dict[str, str]
     numbers: dict[str, float]
     milligrams: dict[str, float]
@@ -168,11 +173,15 @@ class SourceFile(Strict):
 
 @dataclass(frozen=True)
 class Label:
-    """What a phrase of the book stands for: a sign or a context rule, and which list it is in."""
+    """What a phrase of the book stands for: a sign or a context rule, and which list it is in.
+
+    `raises` tells that it can only make a sign count, not set one aside.
+    """
 
     what: Literal["sign", "rule", "word", "amount"]
     index: int
     part: Literal["happening", "mentions", "unlike", "cue"]
+    raises: bool = True
 
 
 @dataclass(frozen=True)
@@ -219,8 +228,14 @@ def load_lexicon(folder: Path) -> Lexicon:
     labels: list[Label] = []
     signs: list[Sign] = []
 
-    def add(file: Path, document: Any, place: tuple[Any, ...], phrase: str, label: Label) -> None:
+    ordinary_words = frozenset(ordinary.words.split())
+
+    def add(
+        file: Path, document: Any, place: tuple[Any, ...], phrase: str, label: Label,
+        inflected: bool = False,
+    ) -> None:  # fmt: skip
         labels.append(label)
+        book.endings = ordinary_words if inflected else frozenset()
         try:
             book.add(phrase, len(labels) - 1)
         except PhraseError as error:
@@ -242,15 +257,21 @@ def load_lexicon(folder: Path) -> Lexicon:
                 )
             check_sources(file, document, ("signs", i, "sources"), sign.sources)
             for part, j, phrase in _phrases(sign, ("happening", "mentions", "unlike")):
-                label = Label("sign", len(signs), part)  # type: ignore[arg-type]
-                add(file, document, ("signs", i, part, j), phrase, label)
+                label = Label("sign", len(signs), part, part != "unlike")  # type: ignore[arg-type]
+                add(file, document, ("signs", i, part, j), phrase, label,
+                    sign.inflected and part != "unlike")  # fmt: skip
             signs.append(sign)
     if not signs:
         raise SafetyFileError(folder, 1, "has no file of danger signs (signs-*.yml)")
     file = folder / "context.yml"
     for i, rule in enumerate(context.rules):
         for part, j, phrase in _phrases(rule, ("phrases", "unlike")):
-            label = Label("rule", i, "cue" if part == "phrases" else "unlike")
+            label = Label(
+                "rule",
+                i,
+                "cue" if part == "phrases" else "unlike",
+                (rule.context in RAISING) is (part == "phrases"),
+            )
             add(file, context_at, ("rules", i, part, j), phrase, label)
     file = folder / "combinations.yml"
     names = {sign.sign for sign in signs}
@@ -285,7 +306,7 @@ def load_lexicon(folder: Path) -> Lexicon:
     }
     extra = {w for words in written.values() for forms in words for w in forms}
     speller = Speller(
-        {w for w in book.words if not w.startswith("@")}, set(ordinary.words.split()) | never | extra, written
+        {w for w in book.written if not w.startswith("@")}, ordinary_words | never | extra, written
     )
     return Lexicon(
         signs=tuple(signs),

@@ -35,6 +35,38 @@ START = 0
 Spell = Callable[[str], Sequence[str]]
 
 
+NOT_INFLECTED = frozenset(
+    "have having been being will would could should does doing done went gone took this that with from they them "
+    "their there then than when what only just very more some into onto over under after before since thing things "
+    "need needs want wants used last left right like hers his ours yours stop stops stopped other others back "
+    "hand hands time times make makes going come comes came take takes give gives gave given feel feels felt "
+    "need face faced facing side sides seed puff puffs puffed pant pants black blacks lean leans wet wets heel tea teas wheel patient patients "
+    "nurse nurses nursing carer resting rest rests ring rings ringing mouth mouthed arms armed arming legs legged limb "
+    "limbs chest chests eyes eyed nail nailed nailing floor floored flooring ground grounded grounding".split()
+)
+"""Words whose other endings would say something else."""
+
+
+def endings_of(word: str, ordinary: frozenset[str]) -> set[str]:
+    """The same word with other endings, as far as they are ordinary words: crackle, crackling."""
+    if len(word) < 4 or word in NOT_INFLECTED or not word.isalpha():
+        return set()
+    stems = {word}
+    for ending in ("ing", "ed", "es", "s", "d"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            stem = word[: -len(ending)]
+            stems |= {stem, stem + "e"}
+            if stem[-1] == stem[-2]:
+                stems.add(stem[:-1])
+    found: set[str] = set()
+    for stem in stems & ordinary:
+        bare = stem[:-1] if stem.endswith("e") else stem
+        forms = {stem, stem + "s", stem + "es", bare + "ed", bare + "ing"}
+        forms |= {stem + stem[-1] + "ed", stem + stem[-1] + "ing"}
+        found |= forms & ordinary
+    return found - {word} - NOT_INFLECTED
+
+
 class PhraseError(ValueError):
     """A phrase that is not written in the phrase language; the message says what is wrong."""
 
@@ -53,6 +85,10 @@ class PhraseBook:
 
     def __init__(self, groups: Mapping[str, Sequence[str]], spell: Spell) -> None:
         self._groups, self._spell = groups, spell
+        self.written: set[str] = set()
+        """Every word that a phrase is written with (not its other endings)."""
+        self.endings: frozenset[str] = frozenset()
+        """Words that may stand in a phrase for one with another ending; set while adding."""
         self._never_skipped: set[int] = set()
         self._words: dict[str, int] = {}
         self._next: list[dict[int, list[int]]] = [{}]
@@ -67,11 +103,6 @@ class PhraseBook:
         self._seen_groups: list[str] = []
         self._first: dict[int, list[int]] | None = None
         self._closures: dict[int, frozenset[int]] = {}
-
-    @property
-    def words(self) -> frozenset[str]:
-        """Every word that occurs in some phrase."""
-        return frozenset(self._words)
 
     def add(self, phrase: str, label: int) -> None:
         """Add a phrase that reports `label`. Raises PhraseError with the reason."""
@@ -92,6 +123,7 @@ class PhraseBook:
     def know(self, word: str) -> None:
         """Count `word` among the words of the phrases, so that misspellings of it are repaired."""
         self._words.setdefault(word, len(self._words) + 1)
+        self.written.add(word)
 
     def never_skip(self, words: Sequence[str]) -> None:
         """Words that a gap does not pass over: "am not suicidal" is not "am ~2 suicidal"."""
@@ -161,7 +193,12 @@ class PhraseBook:
     def _word(self, state: int, word: str, end: int) -> None:
         """From `state`, the word (which may be read as two) leads to `end`."""
         words = self._spell(word)
+        if self.endings and len(words) == 1:
+            for other in endings_of(words[0], self.endings):
+                number = self._words.setdefault(other, len(self._words) + 1)
+                self._next[state].setdefault(number, []).append(end)
         for i, part in enumerate(words):
+            self.written.add(part)
             step = end if i == len(words) - 1 else self._state()
             number = self._words.setdefault(part, len(self._words) + 1)
             after = self._next[state].setdefault(number, [])

@@ -1,8 +1,8 @@
 """Repair of misspelt danger words, and of nothing else.
 
 A word that is neither a word of the safety files nor an ordinary English word is compared with
-the danger words: one slip (a letter missing, added, wrong, or two swapped) in a word of four
-to six letters, two in a longer one. Ordinary words are guarded: "skilled" is never "killed".
+the danger words: one slip (a letter missing, added, wrong, or two swapped) in a word of three
+to seven letters, two in a longer one. Ordinary words are guarded: "skilled" is never "killed".
 Only deletions of the danger words are kept in the index (the SymSpell method), so that
 looking a word up costs the same however many danger words there are.
 """
@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Mapping
 
 from rapidfuzz.distance import OSA
 
-SHORTEST_BY_EAR = 6
+SHORTEST_BY_EAR = 5
 SOUNDS = (
     ("ph", "f"), ("gh", ""), ("ck", "k"), ("sch", "sk"), ("ce", "se"), ("ci", "si"), ("cy", "si"), ("tion", "shun"),
     ("sion", "shun"), ("ss", "s"), ("x", "ks"), ("q", "k"), ("c", "k"), ("z", "s"), ("dg", "j"), ("th", "t"),
 )  # fmt: skip
-SHORTEST_REPAIRED = 4
-TWO_SLIPS_FROM = 7
+SHORTEST_REPAIRED = 3
+TWO_SLIPS_FROM = 8
 MOST_KEPT = 20_000
 MOST_CANDIDATES = 3
 RUN_TOGETHER_NOT = {"cant": "cannot", "icant": "cannot", "couldnt": "couldnt", "wont": "wont", "dont": "dont"}
@@ -151,9 +151,15 @@ class Speller:
     def _sounds_like(self, word: str) -> tuple[str, ...]:
         """Danger words that a longer word may be written for by ear: `anafilaksis`."""
         key = sound(word)
-        if len(word) < SHORTEST_BY_EAR or len(key) < 4:
+        most = 2 if len(key) < 4 else 3
+        if len(word) < SHORTEST_BY_EAR or len(key) < 3:
             return ()
-        return tuple(w for w in self._by_sound.get(key, ()) if abs(len(w) - len(word)) <= 2)
+        return tuple(w for w in self._by_sound.get(key, ()) if OSA.distance(w, word) <= most)
+
+    def is_guess(self, word: str) -> bool:
+        """Whether `read` has more than one candidate for a misspelt word."""
+        parts = self.read(word)
+        return len(parts) == 1 and len(parts[0]) > 1 and word not in self._written
 
     def near(self, word: str) -> tuple[str, ...]:
         """The danger words that `word` may have been meant for, nearest first; at most three."""
@@ -172,8 +178,8 @@ class Speller:
                     slips = OSA.distance(word, danger)
                     same_start = word[0] == danger[0]
                     if slips <= min(allowed, slips_allowed(danger)) and (
-                        same_start or (slips < 2 and len(word) > SHORTEST_REPAIRED)
-                    ):
+                        same_start or (slips < 2 and len(word) > 3)
+                    ) and len(danger) > 3:  # fmt: skip
                         scored.append((slips, not same_start, abs(len(word) - len(danger)), danger))
         scored.sort()
         best = tuple(s[3] for s in scored if s[0] == scored[0][0])[:MOST_CANDIDATES]

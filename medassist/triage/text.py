@@ -64,11 +64,16 @@ class Mention(Protocol):
 
 @dataclass(frozen=True)
 class Word:
-    """One word: its plain form first, then other forms it may stand for; its original place."""
+    """One word: its plain form first, then other forms it may stand for; its original place.
+
+    `sure` are the forms that may set a sign aside: of a misspelt word that may stand for
+    several others, only itself. "the showr" may be a shower, but is no television show.
+    """
 
     forms: tuple[str, ...]
     start: int
     end: int
+    sure: tuple[str, ...] = ()
 
     @property
     def plain(self) -> str:
@@ -198,6 +203,7 @@ class Reader:
         while at < len(pieces):
             word, start, end = pieces[at]
             mark = marks.get(at, "")
+            sure: tuple[str, ...] = ()
             step, parts = self._joined(pieces, marks, at)
             if step > 1:
                 end = pieces[at + step - 1][2]
@@ -214,11 +220,13 @@ class Reader:
                 parts = ((word, *self._in_ranges(word)),)
             elif parts is None:
                 parts = self._speller.read(word)
+                if self._speller.is_guess(word):
+                    sure = (word, UNKNOWN)
                 if len(parts) == 1 and parts[0] == (word,) and word.isalpha() and len(word) > 3:
                     if not self._speller.is_known(word):
                         parts = ((word, UNKNOWN),)
             for forms in parts:
-                words.append(Word(forms, place, stop))
+                words.append(Word(forms, place, stop, sure or forms))
                 before.append(mark)
                 mark = ""
             at += step

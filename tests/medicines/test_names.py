@@ -26,7 +26,7 @@ def meanings(mentions: list[Mention]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "typed",
     """baclofin baclophen baclofan bacolfen blacofen backlofen baclofn beclofen baclofine bacofen
-    baklofen bacloffen Baclofin""".split(),  # noqa: SIM905
+    baklofen bacloffen Baclofin""".split(),
 )
 @pytest.mark.parametrize("question", ["{}", "side effects of {}?", "can i drink on {} 10mg"])
 def test_a_misspelt_baclofen_is_baclofen(names: MedicineNames, typed: str, question: str) -> None:

@@ -1,0 +1,52 @@
+"""The sentence encoder is the official one, and close sentences are close."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medassist.nlu.minilm import (
+    EncoderError,
+    MiniLM,
+    build_encoder,
+    packaged_weights,
+    require_official,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> MiniLM:
+    folder = tmp_path_factory.mktemp("encoder")
+    build_encoder(packaged_weights(), folder)
+    return MiniLM(folder)
+
+
+def test_weights_that_are_not_the_official_ones_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(EncoderError, match="not the official"):
+        require_official(tmp_path / "model.safetensors")
+
+
+def test_the_published_example_comes_out_as_published(encoder: MiniLM) -> None:
+    """Similarities from the model's card; 8-bit products may move them by a few hundredths."""
+    happy, dog, very, sunny = encoder.encode(
+        [
+            "That is a happy person",
+            "That is a happy dog",
+            "That is a very happy person",
+            "Today is a sunny day",
+        ]
+    )
+    assert happy @ dog == pytest.approx(0.695, abs=0.04)
+    assert happy @ very == pytest.approx(0.943, abs=0.04)
+    assert happy @ sunny == pytest.approx(0.257, abs=0.04)
+
+
+def test_a_text_has_nearly_the_same_vector_alone_and_among_others(encoder: MiniLM) -> None:
+    texts = ["can i drink on it", "", "x" * 5000, "can i take it with food now", "🙂"]
+    together = encoder.encode(texts)
+    for text, vector in zip(texts, together):
+        assert encoder.encode([text])[0] @ vector > 0.98
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
