@@ -41,6 +41,16 @@ _TOPICS_OF_SITUATION = {
     "child": {"ask_age"},
     "pump": {"ask_pump"},
 }
+_ASKED_IN_A_SITUATION = {
+    "ask_dose",
+    "ask_missed_dose",
+    "ask_side_effects",
+    "ask_stopping",
+    "ask_alcohol",
+    "ask_driving",
+    "ask_overdose",
+    "ask_onset_duration",
+}
 _NEARLY = 0.4
 _SURE_WITHOUT_NAME = 0.7
 """Chosen on the off-topic set: below it, questions that name no medicine are mostly not ours."""
@@ -94,8 +104,7 @@ def settled_topic(
     about_situation = set().union(*(_TOPICS_OF_SITUATION[s] for s in situations))
     if (
         first["name"] in about_situation
-        and second["name"].startswith("ask_")
-        and second["name"] not in about_situation
+        and second["name"] in _ASKED_IN_A_SITUATION
         and second["confidence"] >= first["confidence"] * _NEARLY
     ):
         return second

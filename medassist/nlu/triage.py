@@ -33,6 +33,9 @@ INTENT_OF_KIND = {
 ALARMING = {"report_emergency", "report_overdose", "report_self_harm", "report_withdrawal"}
 """Intents of the classifier that mean danger; if triage is silent they count as doubt."""
 
+_OWN_SUBJECT = ("ask_", "greet", "goodbye", "thank", "forget_me", "feedback")
+"""Intents that are a subject of their own, also while an earlier danger still stands."""
+
 SAFETY_QUESTION = "utter_safety_question"
 
 
@@ -120,9 +123,9 @@ class TriageGate(GraphComponent):
         intent = classified["name"]
         if asked and intent == "affirm" and assessment.level is not Level.EMERGENCY:
             return Level.EMERGENCY, "report_emergency", "answered yes to the safety question"
-        if assessment.carried:
-            # The level stands until the person lowers it, but this message is answered as
-            # what it is; the answer says again whom to call.
+        if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
+            # The level stands until the person lowers it, but a question of its own is
+            # answered as what it is; the answer says again whom to call.
             return assessment.level, intent, assessment.rule
         if assessment.level is not Level.ROUTINE:
             kind = assessment.kind

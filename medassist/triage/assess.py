@@ -13,12 +13,14 @@ from pathlib import Path
 
 from medassist.medicines.files import Medicine
 
-from .amounts import AmountReader, MedicineLimits, level_of
+from .amounts import AmountReader
+from .clinical_data import Combination
 from .context import ContextReader, turned
 from .conversation import Standing, standing
 from .findings import ASSERTED, Assessment, Facts, Finding, Level, TakenAmount
-from .lexicon import Combination, Lexicon, load_lexicon
-from .people import who_is_meant
+from .lexicon import Lexicon, load_lexicon
+from .limits import MedicineLimits, level_of
+from .people import People
 from .phrases import Match
 from .safety_files import SafetyFileError
 from .text import Mention, Text, cut
@@ -78,16 +80,18 @@ class Triage:
         matches = self._matches(read)
         context = ContextReader(self.lexicon, read, matches)
         findings = self._findings(read, matches, context)
-        amounts = AmountReader(self.lexicon, limits, read, matches, mentions).read(
-            [cue.first for cue in context.corrections]
-        )
         before = standing(earlier, at)
         corrected = bool(context.corrections) and before.level > Level.ROUTINE
+        amounts = AmountReader(self.lexicon, limits, read, matches, mentions).read(
+            [cue.first for cue in context.corrections], taken=corrected and bool(before.taken)
+        )
         decision = self._decide(findings, amounts, limits, before)
         own = decision.level
         carried = False
         if before.level > own and not (corrected and before.can_be_corrected(findings, amounts)):
-            decision = Decision(before.level, before.rule, before.rule_id, before.kind, before.sources)
+            decision = Decision(
+                before.level, before.rule, before.rule_id, before.kind, before.sources
+            )
             carried = True
         return Assessment(
             level=decision.level,
@@ -100,14 +104,13 @@ class Triage:
             sources=decision.sources,
             own_level=own,
             carried=carried,
-            in_doubt=any(
-                f.context in DOUBTFUL and f.level is Level.EMERGENCY for f in findings
-            ) and own is not Level.EMERGENCY,
+            in_doubt=any(f.context in DOUBTFUL and f.level is Level.EMERGENCY for f in findings)
+            and own is not Level.EMERGENCY,
             at=at,
         )
 
     def _matches(self, read: Text) -> list[Match]:
-        """Every phrase in the text. A guess at a misspelt word may raise a sign, never set one aside."""
+        """Every phrase in the text. A guess at a misspelt word never sets a sign aside."""
         book, labels = self.lexicon.book, self.lexicon.labels
         starts = read.sentence_starts
         matches = list(book.find([book.numbers(word.forms) for word in read.words], starts))
@@ -133,6 +136,7 @@ class Triage:
                     unlike.setdefault(label.index, []).append(match)
                 else:
                     named.setdefault(label.index, []).append((match, label.part == "happening"))
+        people = People(self.lexicon, matches)
         findings: list[Finding] = []
         for index in sorted(named):
             sign = signs[index]
@@ -156,20 +160,26 @@ class Triage:
                     text=read.original[start:end],
                     context=(
                         ASSERTED
-                        if meaning.context in sign.counts_when and happening
+                        if meaning.context in sign.counts_when
+                        and happening
                         and (meaning.event or (ANYBODY in sign.counts_when and not meaning.generic))
                         else meaning.context
                     ),
                     level=sign.level,
-                    who=who_is_meant(self.lexicon, matches, first, last),
+                    who=people.meant(first, last),
                     because=because,
                 )
                 clash = next((k for k in kept if k[0] < last and first < k[1]), None)
                 if clash is None:
                     kept.append((first, last, finding))
-                elif finding.asserted and not clash[2].asserted and not (
-                    clash[0] <= first and last <= clash[1] and clash[2].context == "negated"
-                ) and happening:
+                elif (
+                    finding.asserted
+                    and not clash[2].asserted
+                    and not (
+                        clash[0] <= first and last <= clash[1] and clash[2].context == "negated"
+                    )
+                    and happening
+                ):
                     kept[kept.index(clash)] = (first, last, finding)
             findings.extend(f for _, _, f in sorted(kept, key=lambda k: k[0]))
         return findings

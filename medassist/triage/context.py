@@ -12,34 +12,45 @@ words, and a sign is never put aside for the lack of any.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .clinical_data import ContextRule
 from .findings import ASSERTED
-from .lexicon import ContextRule, Lexicon
+from .lexicon import Lexicon
 from .phrases import Match
 from .text import Text
 
 JOINERS = frozenset({"or", "nor"})
 FILLERS = frozenset({"anything", "something", "whatever", "so", "other"})
 SOMEBODY = frozenset(
-    "i my me mine we our us he she his her him they their them myself mum mom dad baby son daughter child kid "
-    "wife husband brother sister friend patient toddler gran grandma grandad grandpa nan mother father partner "
+    "i my me mine we our us he she his her him they their them myself mum mom dad baby son "
+    "daughter child kid "
+    "wife husband brother sister friend patient toddler gran grandma grandad grandpa nan mother "
+    "father partner "
     "boyfriend girlfriend resident someone somebody im hes shes".split()
 )
+WRITER = frozenset({"i", "my", "me", "myself"})
 ASKING = frozenset(
-    "what which how when where who why can could does do will would is are should may might whats".split()
+    "what which how when where who why can could does do will would is are should may might "
+    "whats".split()
 )
 INNER = frozenset({"historical", "family", "chronic"})
 """Contexts whose words may stand within those of the sign: "he used to have seizures"."""
 PRESENT_TENSE = frozenset(
-    "am is are have has cannot wont isnt dont doesnt keep keeps feel feels think want need see sees hear hears "
+    "am is are have has cannot wont isnt dont doesnt keep keeps feel feels think want need see "
+    "sees hear hears "
     "look looks gets get 's hurts hurt".split()
 )
 LEADS = frozenset(
-    "and so but ok okay hi hey hello then also please question wondering know ask asking baclofen lioresal or "
+    "and so but ok okay hi hey hello then also please question wondering know ask asking baclofen "
+    "lioresal or "
     "curious tell pls plz just quick thanks doc doctor morning".split()
 )
+FAR = 60
+"""Words beyond which a cue is not looked at; keeps the time linear."""
+MOST_MESSAGE_CUES = 5
 CONJUNCTIONS = frozenset({"and", "or", "then", "will", "that"})
 
 
@@ -51,6 +62,18 @@ class Cue:
     order: int
     first: int
     last: int
+
+
+class _Placed:
+    """Cues in the order of their place, so that only those near a sign are looked at."""
+
+    def __init__(self, cues: list[Cue]) -> None:
+        self._cues = sorted(cues, key=lambda c: c.first)
+        self._firsts = [cue.first for cue in self._cues]
+
+    def between(self, first: int, last: int) -> list[Cue]:
+        """Those that begin at the words `first` to `last`, both included."""
+        return self._cues[bisect_left(self._firsts, first) : bisect_right(self._firsts, last)]
 
 
 @dataclass(frozen=True)
@@ -102,16 +125,16 @@ class ContextReader:
             for i, m in cues
             if (i not in unlike or not inside(m, unlike[i])) and self._may_lead(lexicon.rules[i], m)
         ]
-        self._stops = [c for c in kept if c.rule.context == "stop"]
-        self._personal = [c for c in kept if c.rule.context == "personal"]
-        self._present = [c for c in kept if c.rule.context == "present"]
-        self._generic = [c for c in kept if c.rule.context == "generic"]
+        self._stops = _Placed([c for c in kept if c.rule.context == "stop"])
+        self._personal = _Placed([c for c in kept if c.rule.context == "personal"])
+        self._present = _Placed([c for c in kept if c.rule.context == "present"])
+        self._generic = _Placed([c for c in kept if c.rule.context == "generic"])
         self.corrections = [c for c in kept if c.rule.context == "correction"]
         self.idioms = [c for c in kept if c.rule.context == "idiom"]
         special = ("stop", "personal", "present", "generic", "correction", "idiom")
-        self._cues = sorted(
-            (c for c in kept if c.rule.context not in special), key=lambda c: (c.order, -c.first)
-        )
+        others = [c for c in kept if c.rule.context not in special]
+        self._everywhere = [c for c in others if c.rule.covers == "message"][:MOST_MESSAGE_CUES]
+        self._cues = _Placed([c for c in others if c.rule.covers != "message"])
 
     def _may_lead(self, rule: ContextRule, match: Match) -> bool:
         """Whether a cue that must start a clause does: "is ..." but not "there is ..."."""
@@ -132,8 +155,8 @@ class ContextReader:
         if happening and cue.rule.context == "negated" and cue.rule.covers == "after":
             if any(self._text.words[i].plain in ("and", "then", "so") for i in range(first, last)):
                 return True
-        for stop in self._stops:
-            if not first <= stop.first <= last or (stop.first < cue.last and stop.last > cue.first):
+        for stop in self._stops.between(first, last):
+            if stop.first < cue.last and stop.last > cue.first:
                 continue
             if stop.rule.rule != "new_clause":
                 return True
@@ -143,7 +166,7 @@ class ContextReader:
                 if self._text.words[stop.last - 1].plain in PRESENT_TENSE:
                     return True
                 continue
-            if stop.first == last and not cue.rule.context == "negated":
+            if stop.first == last and cue.rule.context != "negated":
                 continue
             if not cue.rule.passes_clauses:
                 return True
@@ -167,7 +190,7 @@ class ContextReader:
                 cue, last, cue.first
             )
         if rule.covers == "after":
-            if cue.last > first and not (cue.first < first and cue.last <= last):
+            if cue.last > first and (rule.context == "negated" or cue.last > last):
                 return False
             if rule.reach is not None and first - cue.last > rule.reach:
                 return False
@@ -202,9 +225,9 @@ class ContextReader:
                 return False
         return True
 
-    def _near(self, cues: Sequence[Cue], first: int, last: int) -> Cue | None:
+    def _near(self, cues: _Placed, first: int, last: int) -> Cue | None:
         """The first of `cues` that governs the sign at the words `first` up to `last`."""
-        for cue in cues:
+        for cue in cues.between(first - FAR, last + FAR):
             reach = cue.rule.reach or 6
             if cue.rule.covers in ("after", "sentence") and cue.first < first:
                 gap = first - cue.last
@@ -220,6 +243,12 @@ class ContextReader:
                 return cue
         return None
 
+    def _writer_says(self, cue: Cue, first: int, last: int) -> bool:
+        """Whether the writer says it of themselves: "in class and i can't breathe"."""
+        start = max(0, first - 3, cue.last if cue.first < first else 0)
+        words = self._text.words[start:last]
+        return any(word.plain in WRITER for word in words)
+
     def _somebody(self, first: int, last: int) -> bool:
         """Whether the sentence up to the sign names somebody, or asks nothing.
 
@@ -229,15 +258,22 @@ class ContextReader:
         start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
         if any(word.plain in SOMEBODY for word in words[start:last]):
             return True
-        return not any(words[i].plain in ASKING for i in range(start, min(max(first, start + 1), start + 4)))
+        return not any(
+            words[i].plain in ASKING for i in range(start, min(max(first, start + 1), start + 4))
+        )
 
     def _asks(self, first: int, last: int) -> bool:
-        """Whether the sentence of the sign ends in "?" and says more than the sign."""
+        """Whether the sentence of the sign ends in "?" and says more than the sign.
+
+        Or nothing more, but right after another question: "what is it used for? seizures?"
+        """
         before = self._text.before
         end = next((i for i in range(last, len(before)) if before[i] in (".", "?")), None)
         if end is None or before[end] != "?":
             return False
         start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
+        if start and before[start] == "?" and end - start == last - first:
+            return True
         return (end - start) - (last - first) >= 2
 
     def meaning(self, first: int, last: int, happening: bool) -> Meaning:
@@ -249,15 +285,20 @@ class ContextReader:
         present = self._near(self._present, first, last)
         personal = self._near(self._personal, first, last) is not None
         event = generic is None and (personal or (happening and self._somebody(first, last)))
-        for cue in self._cues:
+        near = [*self._everywhere, *self._cues.between(first - FAR, last + FAR)]
+        for cue in sorted(near, key=lambda c: (c.order, -c.first)):
             if not self._covers(cue, first, last, happening):
                 continue
             rule = cue.rule
             if rule.applies_to == "mentions" and event:
                 continue
+            if rule.context == "study" and happening and self._writer_says(cue, first, last):
+                continue
             if present and not rule.firm and rule.context != "negated":
                 continue
-            return Meaning(rule.context, rule.rule, (cue.first, cue.last), event, generic is not None)
+            return Meaning(
+                rule.context, rule.rule, (cue.first, cue.last), event, generic is not None
+            )
         if not event and not present and self._asks(first, last):
             return Meaning("asked", "question_mark", None, event, generic is not None)
         return Meaning(ASSERTED, "")

@@ -29,9 +29,7 @@ class Standing:
     states: tuple[str, ...] = ()
     taken: tuple[TakenAmount, ...] = ()
 
-    def can_be_corrected(
-        self, findings: Sequence[Finding], amounts: Sequence[TakenAmount]
-    ) -> bool:
+    def can_be_corrected(self, findings: Sequence[Finding], amounts: Sequence[TakenAmount]) -> bool:
         """Whether a correcting message may lower the level: never for suicidal words.
 
         A wrong amount needs the right one, or a plain "false alarm" with no sign in it.

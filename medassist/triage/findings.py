@@ -131,7 +131,7 @@ class Assessment:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Assessment:
-        """An assessment from what `to_dict` made. Raises KeyError or ValueError for anything else."""
+        """An assessment from what `to_dict` made; KeyError or ValueError for anything else."""
         facts = dict(stored["facts"])
         facts["taken"] = tuple(TakenAmount(**amount) for amount in facts["taken"])
         for name in ("present", "denied", "states"):
@@ -141,7 +141,9 @@ class Assessment:
             rule=stored["rule"],
             rule_id=stored["rule_id"],
             kind=stored["kind"],
-            findings=tuple(Finding(**{**f, "level": Level(f["level"])}) for f in stored["findings"]),
+            findings=tuple(
+                Finding(**{**f, "level": Level(f["level"])}) for f in stored["findings"]
+            ),
             amounts=tuple(TakenAmount(**amount) for amount in stored["amounts"]),
             facts=Facts(**facts),
             sources=tuple(stored["sources"]),
@@ -154,6 +156,10 @@ class Assessment:
 
 def _json(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {
-        key: value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
+        key: value.value
+        if isinstance(value, Enum)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
         for key, value in pairs
     }

@@ -1,4 +1,4 @@
-"""Numbers in words and digits: "12", "1,000", "1/2", "one and a half", "two hundred and fifty", "10-15"."""
+"""Numbers in words and digits: "12", "1,000", "1/2", "one and a half", "two hundred", "10-15"."""
 
 from __future__ import annotations
 
@@ -49,14 +49,20 @@ def _one(text: Text, at: int, words: Mapping[str, float]) -> Number | None:
             if value < below <= 8:
                 return Number(value / below, at, last + 1)
         if text.original[text.words[at].start : text.words[at].end] in "½¼¾":
-            return Number({"½": 0.5, "¼": 0.25, "¾": 0.75}[text.original[text.words[at].start]], at, at + 1)
+            return Number(
+                {"½": 0.5, "¼": 0.25, "¾": 0.75}[text.original[text.words[at].start]], at, at + 1
+            )
         if count > 3 and plain[1:4] == ["and", "a", "half"]:
             return Number(value + 0.5, at, at + 4)
         if count > 1 and plain[1] == "dozen":
             return Number(value * 12, at, at + 2)
         return Number(value, at, last)
     if plain[0] not in words:
-        if plain[0] in ("a", "an") and count > 1 and plain[1] in ("couple", "dozen", "few", "hundred", "half", "pair"):
+        if (
+            plain[0] in ("a", "an")
+            and count > 1
+            and plain[1] in ("couple", "dozen", "few", "hundred", "half", "pair")
+        ):
             return Number(words[plain[1]], at, at + (3 if count > 2 and plain[2] == "of" else 2))
         return None
     if plain[0] in ("ones", "twos", "double", "triple", "quadruple"):
@@ -71,16 +77,23 @@ def _one(text: Text, at: int, words: Mapping[str, float]) -> Number | None:
             rest += 1
         if rest < count and plain[rest] in words and words[plain[rest]] >= 1:
             value, last = value + words[plain[rest]], at + rest + 1
-            if words[plain[rest]] in TENS and rest + 1 < count and 1 <= words.get(plain[rest + 1], 0) < 10:
+            if (
+                words[plain[rest]] in TENS
+                and rest + 1 < count
+                and 1 <= words.get(plain[rest + 1], 0) < 10
+            ):
                 value, last = value + words[plain[rest + 1]], last + 1
     if last - at < count and plain[last - at] == "dozen":
         value, last = value * 12, last + 1
     rest = last - at
     if plain[rest : rest + 3] == ["and", "a", "half"]:
         value, last = value + 0.5, last + 3
-    elif plain[0] in ("half", "quarter") and plain[rest : rest + 1] in (["a"], ["of"], ["an"]):
-        last += 1
-    elif plain[0] in ("couple", "few", "several", "dozen", "dozens", "pair") and plain[rest : rest + 1] == ["of"]:
+    elif (
+        plain[0] in ("half", "quarter") and plain[rest : rest + 1] in (["a"], ["of"], ["an"])
+    ) or (
+        plain[0] in ("couple", "few", "several", "dozen", "dozens", "pair")
+        and plain[rest : rest + 1] == ["of"]
+    ):
         last += 1
     return Number(value, at, last)
 
@@ -98,8 +111,16 @@ def numbers(text: Text, words: Mapping[str, float]) -> list[Number]:
         if last < len(text.words):
             joined = text.words[last].plain in RANGE_WORDS and last + 1 < len(text.words)
             dashed = _between(text, last) in RANGE_MARKS
-            other = _one(text, last + 1, words) if joined else _one(text, last, words) if dashed else None
-            linked = text.words[last].plain != "and" or (at > 0 and text.words[at - 1].plain == "between")
+            other = (
+                _one(text, last + 1, words)
+                if joined
+                else _one(text, last, words)
+                if dashed
+                else None
+            )
+            linked = text.words[last].plain != "and" or (
+                at > 0 and text.words[at - 1].plain == "between"
+            )
             if other and other.value > number.value >= 1 and (dashed or linked):
                 number = Number(other.value, number.first, other.last)
         found.append(number)

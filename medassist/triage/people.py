@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from .lexicon import WATCHED_GROUPS, Lexicon
@@ -11,15 +12,29 @@ FAR = 12
 """Words within which a person is taken to be the one a sign is about."""
 
 
-def who_is_meant(lexicon: Lexicon, matches: Sequence[Match], first: int, last: int) -> str:
-    """"self", "child", "other" or "pet": the person named nearest before or within the sign."""
-    best, who = -FAR, "self"
-    for match in matches:
-        label = lexicon.labels[match.label]
-        if label.what != "word":
-            continue
-        place = match.first - first
-        if match.first < last and place > best:
-            group = WATCHED_GROUPS[label.index]
-            best, who = place, "child" if group == "newborn" else group
-    return who
+class People:
+    """The people that a message names, by place."""
+
+    def __init__(self, lexicon: Lexicon, matches: Sequence[Match]) -> None:
+        named = sorted(
+            (match.first, WATCHED_GROUPS[lexicon.labels[match.label].index])
+            for match in matches
+            if lexicon.labels[match.label].what == "word"
+        )
+        self._places = [place for place, _ in named]
+        self._groups = ["child" if group == "newborn" else group for _, group in named]
+
+    def meant(self, first: int, last: int) -> str:
+        """ "self", "child", "other" or "pet": who is named nearest before or within the sign.
+
+        Somebody else comes before the writer: "my dog ate my pills" is about the dog.
+        """
+        start, end = bisect_left(self._places, first - FAR), bisect_left(self._places, last)
+        near = self._groups[start:end]
+        for who in reversed(near):
+            if who != "self":
+                own = "self" in near[len(near) - 1 - near[::-1].index(who) :]
+                if not own or bisect_left(self._places, first) < end or who == "pet":
+                    return who
+                return "self"
+        return "self"

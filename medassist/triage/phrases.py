@@ -5,13 +5,14 @@ A phrase is written as people type it, in lower case:
     chest pain              these words, one after the other
     (chest|heart) pain      either word; an alternative may be several words
     [really] bad            the word may be missing
-    cannot ~2 breathe       up to two other words between (never across the end of a sentence)
+    cannot ~2 breathe       up to two other words between
     <cannot> breathe        any phrase of the word group `cannot` in `vocabulary.yml`
     face &4 swollen         both, in either order, with up to four other words between
 
-All phrases become one automaton over words. From each word of a message it is run until no
-phrase can go on, which is at most the length of the longest phrase: time is linear in the
-length of the message. Its states are made as messages need them and kept.
+No phrase crosses the end of a sentence. All phrases become one automaton over words. From each
+word of a message it is run until no phrase can go on, which is at most the length of the
+longest phrase: time is linear in the length of the message. Its states are made as messages
+need them and kept.
 """
 
 from __future__ import annotations
@@ -36,13 +37,18 @@ Spell = Callable[[str], Sequence[str]]
 
 
 NOT_INFLECTED = frozenset(
-    "have having been being will would could should does doing done went gone took this that with from they them "
-    "their there then than when what only just very more some into onto over under after before since thing things "
-    "need needs want wants used last left right like hers his ours yours stop stops stopped other others back "
-    "hand hands time times make makes going come comes came take takes give gives gave given feel feels felt "
-    "need face faced facing side sides seed puff puffs puffed pant pants black blacks lean leans wet wets heel tea teas wheel patient patients "
-    "nurse nurses nursing carer resting rest rests ring rings ringing mouth mouthed arms armed arming legs legged limb "
-    "limbs chest chests eyes eyed nail nailed nailing floor floored flooring ground grounded grounding".split()
+    (
+        "have having been being will would could should does doing done went gone took this "
+        "that with from they them their there then than when what only just very more some "
+        "into onto over under after before since thing things need needs want wants used last "
+        "left right like hers his ours yours stop stops stopped other others back tripping "
+        "trip trips tripped time times make makes going come comes came take takes give gives "
+        "gave given feel feels felt hand hands face faced facing side sides seed puff puffs "
+        "puffed pant pants black blacks lean leans wet wets heel tea teas wheel patient "
+        "patients nurse nurses nursing carer resting rest rests ring rings ringing mouth "
+        "mouthed arms armed arming legs legged limb limbs chest chests eyes eyed nail nailed "
+        "nailing floor floored flooring ground grounded grounding "
+    ).split()
 )
 """Words whose other endings would say something else."""
 
@@ -98,7 +104,7 @@ class PhraseBook:
         self._sets: dict[frozenset[int], int] = {}
         self._members: list[frozenset[int]] = []
         self._accepts: list[tuple[int, ...]] = []
-        self._moves: list[dict[object, int]] = []
+        self._moves: list[dict[tuple[int, ...], int]] = []
         self._skipped: list[frozenset[int] | None] = []
         self._seen_groups: list[str] = []
         self._first: dict[int, list[int]] | None = None
@@ -128,7 +134,9 @@ class PhraseBook:
     def never_skip(self, words: Sequence[str]) -> None:
         """Words that a gap does not pass over: "am not suicidal" is not "am ~2 suicidal"."""
         self._never_skipped.update(
-            self._words.setdefault(w, len(self._words) + 1) for word in words for w in self._spell(word)
+            self._words.setdefault(w, len(self._words) + 1)
+            for word in words
+            for w in self._spell(word)
         )
 
     def _state(self) -> int:
@@ -274,7 +282,7 @@ class PhraseBook:
             skipped = self._skipped[source] = self._closure(reached)
         return skipped
 
-    def _move(self, source: int, words: tuple[int, ...], sentence_ends: bool) -> int:
+    def _move(self, source: int, words: tuple[int, ...]) -> int:
         """The state after any of `words`; -1 when no phrase goes on."""
         if source == START:
             first = self._first_words()
@@ -287,7 +295,7 @@ class PhraseBook:
                 if after:
                     reached.update(after)
         states: frozenset[int] = frozenset()
-        if not (sentence_ends or self._never_skipped.intersection(words)):
+        if not self._never_skipped.intersection(words):
             states = self._skip_any(source)
         if reached:
             states = states | self._closure(reached)
@@ -303,10 +311,11 @@ class PhraseBook:
     ) -> Iterator[Match]:
         """Every occurrence of every phrase: per starting word and label the longest one.
 
-        `sentence_starts[i]` tells that a sentence ends before word `i`: gaps do not cross it.
+        `sentence_starts[i]` tells that a sentence ends before word `i`: no phrase crosses it.
         """
         if len(self._members) > MOST_STATES_KEPT:
-            self._sets, self._members, self._accepts, self._moves, self._skipped = {}, [], [], [], []
+            self._sets, self._members, self._accepts = {}, [], []
+            self._moves, self._skipped = [], []
         if not self._members:
             self._known(frozenset())
         moves, accepts, count = self._moves, self._accepts, len(words)
@@ -316,12 +325,11 @@ class PhraseBook:
                 continue
             state, at = START, first
             longest: dict[int, int] = {}
-            while at < count:
-                ends = at > first and sentence_starts[at]
-                key = (words[at], ends)
+            while at < count and not (at > first and sentence_starts[at]):
+                key = words[at]
                 target = moves[state].get(key)
                 if target is None:
-                    target = moves[state][key] = self._move(state, words[at], ends)
+                    target = moves[state][key] = self._move(state, key)
                 if target < 0:
                     break
                 state = target

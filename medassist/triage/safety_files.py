@@ -44,7 +44,7 @@ def line_of(node: Any, path: tuple[Any, ...]) -> int:
 
 
 def read_yaml(file: Path) -> Any:
-    """The parsed file with its line numbers. Raises SafetyFileError when it is not readable YAML."""
+    """The parsed file with its line numbers. Raises SafetyFileError for unreadable YAML."""
     try:
         return YAML(typ="rt").load(file.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:

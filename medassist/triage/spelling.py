@@ -16,15 +16,25 @@ from rapidfuzz.distance import OSA
 
 SHORTEST_BY_EAR = 5
 SOUNDS = (
-    ("ph", "f"), ("gh", ""), ("ck", "k"), ("sch", "sk"), ("ce", "se"), ("ci", "si"), ("cy", "si"), ("tion", "shun"),
-    ("sion", "shun"), ("ss", "s"), ("x", "ks"), ("q", "k"), ("c", "k"), ("z", "s"), ("dg", "j"), ("th", "t"),
+    ("ph", "f"), ("gh", ""), ("ck", "k"), ("sch", "sk"), ("ce", "se"), ("ci", "si"), ("cy", "si"),
+    ("tion", "shun"), ("sion", "shun"), ("ss", "s"), ("x", "ks"), ("q", "k"), ("c", "k"),
+    ("z", "s"), ("dg", "j"), ("th", "t"),
 )  # fmt: skip
+"""How letters are heard; the first that fit are put in the place of the written ones."""
 SHORTEST_REPAIRED = 3
 TWO_SLIPS_FROM = 8
 MOST_KEPT = 20_000
-MOST_CANDIDATES = 3
-RUN_TOGETHER_NOT = {"cant": "cannot", "icant": "cannot", "couldnt": "couldnt", "wont": "wont", "dont": "dont"}
-LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"})
+MOST_CANDIDATES = 4
+RUN_TOGETHER_NOT = {
+    "cant": "cannot",
+    "icant": "cannot",
+    "couldnt": "couldnt",
+    "wont": "wont",
+    "dont": "dont",
+}
+LEET = str.maketrans(
+    {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"}
+)
 STARRED = re.compile(r"[*#]+")
 LONG_RUN = re.compile(r"(.)\1{2,}")
 
@@ -162,12 +172,12 @@ class Speller:
         return len(parts) == 1 and len(parts[0]) > 1 and word not in self._written
 
     def near(self, word: str) -> tuple[str, ...]:
-        """The danger words that `word` may have been meant for, nearest first; at most three."""
+        """The danger words that `word` may have been meant for, nearest first; at most four."""
         found = self._near.get(word)
         if found is not None:
             return found
         allowed = slips_allowed(word)
-        scored: list[tuple[int, int, int, str]] = []
+        scored: list[tuple[int, bool, bool, str]] = []
         if allowed and len(word) <= 20:
             seen: set[str] = set()
             for form in _shorter(word, allowed):
@@ -180,7 +190,7 @@ class Speller:
                     if slips <= min(allowed, slips_allowed(danger)) and (
                         same_start or (slips < 2 and len(word) > 3)
                     ) and len(danger) > 3:  # fmt: skip
-                        scored.append((slips, not same_start, abs(len(word) - len(danger)), danger))
+                        scored.append((slips, not same_start, len(danger) < len(word), danger))
         scored.sort()
         best = tuple(s[3] for s in scored if s[0] == scored[0][0])[:MOST_CANDIDATES]
         if len(self._near) >= MOST_KEPT:

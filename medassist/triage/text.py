@@ -15,7 +15,7 @@ from typing import Protocol
 from .spelling import Speller
 
 LONGEST_READ = 5_000
-"""Characters that are read; of a longer text its head and its tail, where people say what matters."""
+"""Characters that are read: of a longer text its head and its tail."""
 MEDICINE = "@medicine"
 """The form that every recognised medicine name has, beside its own."""
 UNKNOWN = "@unknown"
@@ -34,16 +34,19 @@ NOT = {
     "should": "shouldnt", "will": "wont", "wo": "wont", "must": "mustnt", "need": "neednt",
     "ai": "aint",
 }  # fmt: skip
-BARE_NOT = {f"{verb}not": joined for verb, joined in NOT.items()} | {"cant": "cannot"} | {
-    w: w for w in ["dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "hasnt", "havent", "hadnt", "couldnt", "wouldnt", "shouldnt", "wont", "mustnt", "neednt", "aint"]
-}  # fmt: skip
+BARE_NOT = {
+    **{f"{verb}not": joined for verb, joined in NOT.items()},
+    **{joined: joined for joined in NOT.values()},
+    "cant": "cannot",
+}
 ENDINGS = {"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would"}
 SPOKEN_DIGITS = {"2": ("2", "to"), "4": ("4", "for"), "b": ("b", "be"), "y": ("y", "why")}
 """Digits and letters typed for words: "want 2 die"."""
 OVERDOSED = frozenset({"odd", "ods", "oding", "oded"})
 """What "ODd", "ODs", "ODing" become in lower case; only capitals tell them from "odd"."""
 S_IS_IS = frozenset(
-    ["he", "she", "it", "that", "what", "who", "there", "where", "how", "when", "here", "everyone", "everything", "someone", "something", "nobody", "this", "why"]
+    "he she it that what who there where how when here everyone everything someone something "
+    "nobody this why".split()
 )
 RUN_ON = {
     "im": ("i", "am"), "ive": ("i", "have"), "hes": ("he", "is"), "shes": ("she", "is"),
@@ -107,7 +110,7 @@ def cut(text: str) -> str:
     if len(text) <= LONGEST_READ:
         return text
     half = LONGEST_READ // 2
-    return text[:half] + "\n" + text[-half:]
+    return text[:half] + "\n" * (len(text) - 2 * half) + text[-half:]
 
 
 def _plain(text: str, emoji: Mapping[str, str]) -> tuple[str, Sequence[int] | None]:
@@ -154,9 +157,19 @@ def _mark(text: str) -> str:
         return "?"
     if set(text) & {".", "!", ";"}:
         return "," if text.startswith("..") else "."
-    if set(text) & set(",:()[]{}\"“”") or "--" in text:
+    if set(text) & set(',:()[]{}"“”') or "--" in text:
         return ","
     return ""
+
+
+def _without_panting(before: list[str]) -> tuple[str, ...]:
+    """Full stops between fragments of one or two words become commas: "Help. Can't. Breathe"."""
+    ends = [0, *(i for i in range(1, len(before)) if before[i] in (".", "?")), len(before) - 1]
+    marks = list(before)
+    for previous, end, following in zip(ends, ends[1:], ends[2:]):
+        if before[end] == "." and end - previous <= 2 and 0 < following - end <= 2:
+            marks[end] = ","
+    return tuple(marks)
 
 
 _STRENGTH = {"": 0, ",": 1, ".": 2, "?": 3}
@@ -216,7 +229,7 @@ class Reader:
                 parts = (("overdosed",),)
             elif word in SPOKEN_DIGITS:
                 parts = ((*SPOKEN_DIGITS[word], *self._in_ranges(word)),)
-            elif word[0].isdigit():
+            elif word.replace(".", "").replace(",", "").isdigit():
                 parts = ((word, *self._in_ranges(word)),)
             elif parts is None:
                 parts = self._speller.read(word)
@@ -231,7 +244,7 @@ class Reader:
                 mark = ""
             at += step
         before.append(marks.get(len(pieces), ""))
-        return Text(text, tuple(words), tuple(before))
+        return Text(text, tuple(words), _without_panting(before))
 
     def _in_ranges(self, word: str) -> tuple[str, ...]:
         """The named ranges that a number lies in: 40 is a @high_fever_number."""
