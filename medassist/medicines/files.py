@@ -193,7 +193,7 @@ class Medicine(_Strict):
         return [self.medicine, *self.names.brands, *self.names.also]
 
 
-def _line_of(node: Any, path: tuple[Any, ...]) -> int:
+def line_of(node: Any, path: tuple[Any, ...]) -> int:
     """The 1-based line of the deepest part of `path` that exists in the parsed file."""
     line = 1
     for key in path:
@@ -247,25 +247,23 @@ def read_medicine(path: Path) -> Medicine:
         first = error.errors()[0]
         loc = tuple(part for part in first["loc"] if part != "__root__")
         where = ".".join(str(part) for part in loc)
-        raise MedicineFileError(
-            path, _line_of(document, loc), f"{where}: {first['msg']}"
-        ) from error
+        raise MedicineFileError(path, line_of(document, loc), f"{where}: {first['msg']}") from error
     for place, keys in _sourced_parts(medicine):
         for key in keys:
             if key not in medicine.sources:
                 raise MedicineFileError(
-                    path, _line_of(document, place), f"source {key!r} is not in `sources`"
+                    path, line_of(document, place), f"source {key!r} is not in `sources`"
                 )
     seen: set[str] = set()
     for i, answer in enumerate(medicine.answers):
-        line = _line_of(document, ("answers", i))
+        line = line_of(document, ("answers", i))
         if answer.answer_id in seen:
             raise MedicineFileError(path, line, f"a second answer {answer.answer_id!r}")
         seen.add(answer.answer_id)
     for i, answer in enumerate(medicine.answers):
         for topic in (answer.topic, *answer.related):
             if topic not in seen:
-                line = _line_of(document, ("answers", i, "related"))
+                line = line_of(document, ("answers", i, "related"))
                 raise MedicineFileError(path, line, f"there is no answer {topic!r} to point at")
     return medicine
 

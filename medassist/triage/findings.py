@@ -24,16 +24,24 @@ class Level(str, Enum):
         return {"emergency": 2, "urgent": 1, "routine": 0}[self.value]
 
     def __lt__(self, other: object) -> bool:
-        return self.rank < other.rank if isinstance(other, Level) else NotImplemented
+        if not isinstance(other, Level):
+            return NotImplemented
+        return self.rank < other.rank
 
     def __le__(self, other: object) -> bool:
-        return self.rank <= other.rank if isinstance(other, Level) else NotImplemented
+        if not isinstance(other, Level):
+            return NotImplemented
+        return self.rank <= other.rank
 
     def __gt__(self, other: object) -> bool:
-        return self.rank > other.rank if isinstance(other, Level) else NotImplemented
+        if not isinstance(other, Level):
+            return NotImplemented
+        return self.rank > other.rank
 
     def __ge__(self, other: object) -> bool:
-        return self.rank >= other.rank if isinstance(other, Level) else NotImplemented
+        if not isinstance(other, Level):
+            return NotImplemented
+        return self.rank >= other.rank
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Extra, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
+
+from medassist.medicines.files import line_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,20 +29,6 @@ class Strict(BaseModel):
     class Config:
         extra = Extra.forbid
         allow_mutation = False
-
-
-def line_of(node: Any, path: tuple[Any, ...]) -> int:
-    """The 1-based line of the deepest part of `path` that exists in the parsed file."""
-    line = 1
-    for key in path:
-        if isinstance(node, CommentedMap) and key in node:
-            line = node.lc.key(key)[0] + 1
-        elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-            line = node.lc.item(key)[0] + 1
-        else:
-            break
-        node = node[key]
-    return line
 
 
 def read_yaml(file: Path) -> Any:

@@ -121,13 +121,17 @@ class Speller:
         stripped = LONG_RUN.sub(r"\1", word)
         if not stripped.isalpha():
             return ((word,),)
+        if stripped.endswith("in") and stripped + "g" in self._danger:
+            return ((stripped + "g",),)
+        # A slip before a missing space: "mayself" is "myself", not "may self".
+        near = self.near(stripped)
+        if near:
+            return (near,)
         halves = self._run_together(stripped)
         if halves:
             return tuple((half,) for half in halves)
-        if stripped.endswith("in") and stripped + "g" in self._danger:
-            return ((stripped + "g",),)
-        near = self.near(stripped) or self._sounds_like(stripped)
-        return (near,) if near else ((word,),)
+        heard = self._sounds_like(stripped)
+        return (heard,) if heard else ((word,),)
 
     def _plain_forms(self, word: str) -> Iterable[str]:
         """The word without drawn-out letters, digits for letters, and starred-out vowels."""
