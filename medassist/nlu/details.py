@@ -102,12 +102,11 @@ def settled_topic(
         return None
     first, second = candidates
     about_situation = set().union(*(_TOPICS_OF_SITUATION[s] for s in situations))
-    if (
-        first["name"] in about_situation
-        and second["name"] in _ASKED_IN_A_SITUATION
-        and second["confidence"] >= first["confidence"] * _NEARLY
-    ):
-        return second
+    if second["confidence"] < first["confidence"] * _NEARLY:
+        return None
+    for asked, other in ((first, second), (second, first)):
+        if asked["name"] in _ASKED_IN_A_SITUATION and other["name"] in about_situation:
+            return asked
     return None
 
 

@@ -17,13 +17,13 @@ from .phrases import Match
 from .stated import StatedAmount, StatedAmounts
 
 SUBJECTS = frozenset("i he she we they who mum mom dad son daughter wife husband friend".split())
+TELLING = frozenset("is am will do need should already".split())
+SUPPOSING = frozenset("what would happens happen could might ever".split())
 HELPERS = frozenset("have has had just accidentally already only ive".split())
 
 
 class AmountReader(StatedAmounts):
     """Reads and judges the amounts of one message."""
-
-    _was_taken = False
 
     def read(self, corrections: Sequence[int] = (), taken: bool = False) -> list[TakenAmount]:
         """Every stated amount with its verdict, in order.
@@ -139,14 +139,14 @@ class AmountReader(StatedAmounts):
         told = taken is not None and self._tells(taken, first)
         supposed = self._cue("supposed", start, first + 1)
         if supposed and not (taken and taken.first < supposed.first):
-            doubt = (
-                told
-                and self._word(supposed.first) == "if"
-                and self._says_bad(start, supposed.first)
-            )
+            doubt = told and self._word(supposed.first) == "if" and self._in_doubt(start, end)
             if not doubt and not self._comma_between(supposed.last, first):
                 return "question"
+        if self._cue("past", start, end):
+            return "unclear"
         asked = self._cue("asked", start, first + 1)
+        if asked and self._word(asked.first) in ("is", "are") and asked.first > start:
+            asked = None
         if asked and not told and not (taken and taken.first < asked.first):
             return "question"
         if taken:
@@ -169,10 +169,10 @@ class AmountReader(StatedAmounts):
         before = self._word(taken.first - 1)
         return self._word(taken.first) in SUBJECTS or before in SUBJECTS or before in HELPERS
 
-    def _says_bad(self, start: int, at: int) -> bool:
-        """Whether the sentence asks if it is bad, not what would be."""
-        said = set(self._plain[start:at])
-        return bool(said & {"is", "am", "will"}) and not said & {"what", "would"}
+    def _in_doubt(self, start: int, end: int) -> bool:
+        """Whether "if i took 12" may tell: "do i need help if", not "what would happen if"."""
+        said = set(self._plain[start:end])
+        return bool(said & TELLING) and not said & SUPPOSING
 
     def _comma_between(self, start: int, first: int) -> bool:
         return any(self._mark(i) == "," for i in range(start, first + 1)) and self._taken_before(

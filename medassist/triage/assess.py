@@ -31,6 +31,8 @@ __all__ = [
 ]  # fmt: skip
 
 NOTHING = "No danger sign, overdose or stopped medicine was found."
+IT_HAPPENS = "it_happens"
+"""The sign of "my son is having one" after a question about a danger sign."""
 ANYBODY = "anybody"
 """In `counts_when`: the sign counts even if nobody is named ("what is the lethal dose")."""
 DOUBTFUL = frozenset({"hypothetical", "asked", "chronic", "historical", "family", "study"})
@@ -57,8 +59,16 @@ class Triage:
 
     @classmethod
     def load(cls, folder: Path) -> Triage:
-        """Read `data/safety`. Raises SafetyFileError(file, line, reason) for a bad file."""
-        return cls(load_lexicon(folder))
+        """Read `data/safety`. Raises SafetyFileError(file, line, reason) for a bad file.
+
+        The files' own examples are read once, so that the automaton has the states that
+        messages need before the first message comes.
+        """
+        triage = cls(load_lexicon(folder))
+        for block in (*triage.lexicon.signs, *triage.lexicon.rules, *triage.lexicon.combinations):
+            for words in (*block.examples.yes, *block.examples.no):
+                triage.assess(words)
+        return triage
 
     def assess(
         self,
@@ -81,7 +91,9 @@ class Triage:
         context = ContextReader(self.lexicon, read, matches)
         findings = self._findings(read, matches, context)
         before = standing(earlier, at)
-        corrected = bool(context.corrections) and before.level > Level.ROUTINE
+        corrected = bool(context.corrections) and (
+            before.level > Level.ROUTINE or bool(before.taken)
+        )
         amounts = AmountReader(self.lexicon, limits, read, matches, mentions).read(
             [cue.first for cue in context.corrections], taken=corrected and bool(before.taken)
         )
@@ -222,6 +234,13 @@ class Triage:
                     Decision(level, amount.why, f"amount_{amount.verdict}", "overdose",
                              tuple(self.lexicon.amounts.sources), KIND_WEIGHT["overdose"])
                 )  # fmt: skip
+        if IT_HAPPENS in here and before.asked:
+            sign = self._sign_of[before.asked[0]]
+            said = next(f.text for f in findings if f.sign == IT_HAPPENS)
+            why = f'{sign.name} was asked about, and now: "{said}". {sign.why}'
+            decisions.append(
+                Decision(sign.level, why, sign.sign, sign.kind, tuple(sign.sources), 1)
+            )
         withdrawn = here | set(before.states)
         best = max(decisions, key=lambda d: (d.level.rank, d.weight))
         if best.level is Level.EMERGENCY and best.kind == "emergency" and not harmless:
@@ -259,6 +278,13 @@ class Triage:
             states=tuple(sorted(s for s in present if self._sign_of[s].group == "state")),
             taken=tuple(a for a in amounts if a.kind == "event"),
             who=people[0] if people else "self",
+            asked=tuple(
+                sorted(
+                    f.sign
+                    for f in findings
+                    if f.context in ("asked", "hypothetical") and f.level is Level.EMERGENCY
+                )
+            ),
             corrected=corrected,
         )
 

@@ -274,6 +274,8 @@ class ContextReader:
         start = next((i for i in range(first, 0, -1) if before[i] in (".", "?")), 0)
         if start and before[start] == "?" and end - start == last - first:
             return True
+        if self._text.words[start].plain in ("and", "or", "also") and start < first:
+            return True
         return (end - start) - (last - first) >= 2
 
     def meaning(self, first: int, last: int, happening: bool) -> Meaning:

@@ -28,6 +28,7 @@ class Standing:
     present: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     taken: tuple[TakenAmount, ...] = ()
+    asked: tuple[str, ...] = ()
 
     def can_be_corrected(self, findings: Sequence[Finding], amounts: Sequence[TakenAmount]) -> bool:
         """Whether a correcting message may lower the level: never for suicidal words.
@@ -58,6 +59,6 @@ def standing(earlier: Sequence[Assessment], at: float | None) -> Standing:
         taken = (*taken, *facts.taken)
         now = Standing(
             assessment.level, assessment.rule, assessment.rule_id, assessment.kind,
-            assessment.sources, tuple(present), tuple(states), taken,
+            assessment.sources, tuple(present), tuple(states), taken, facts.asked,
         )  # fmt: skip
     return now

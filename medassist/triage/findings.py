@@ -97,7 +97,7 @@ class Facts:
 
     `present` and `denied` are sign names; `state` are the signs of stopping or running out;
     `taken` the amounts that were taken; `children` whether a child is concerned; `corrected`
-    that this message corrects an earlier one.
+    that this message corrects an earlier one; `asked` the danger signs that were only asked about.
     """
 
     present: tuple[str, ...] = ()
@@ -107,6 +107,7 @@ class Facts:
     since: str | None = None
     who: str = "self"
     corrected: bool = False
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Assessment:
         """An assessment from what `to_dict` made; KeyError or ValueError for anything else."""
         facts = dict(stored["facts"])
         facts["taken"] = tuple(TakenAmount(**amount) for amount in facts["taken"])
-        for name in ("present", "denied", "states"):
+        for name in ("present", "denied", "states", "asked"):
             facts[name] = tuple(facts[name])
         return cls(
             level=Level(stored["level"]),

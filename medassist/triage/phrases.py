@@ -109,6 +109,7 @@ class PhraseBook:
         self._seen_groups: list[str] = []
         self._first: dict[int, list[int]] | None = None
         self._closures: dict[int, frozenset[int]] = {}
+        self._leaving: dict[int, frozenset[int]] = {}
 
     def add(self, phrase: str, label: int) -> None:
         """Add a phrase that reports `label`. Raises PhraseError with the reason."""
@@ -125,6 +126,7 @@ class PhraseBook:
         self._empty[0].append(start)
         self._first = None
         self._closures.clear()
+        self._leaving.clear()
 
     def know(self, word: str) -> None:
         """Count `word` among the words of the phrases, so that misspellings of it are repaired."""
@@ -263,6 +265,16 @@ class PhraseBook:
                     self._first.setdefault(word, []).extend(after)
         return self._first
 
+    def _leaving_by(self, word: int) -> frozenset[int]:
+        """The states that `word` leads on from."""
+        if not self._leaving:
+            leaving: dict[int, set[int]] = {}
+            for state, after in enumerate(self._next):
+                for number in after:
+                    leaving.setdefault(number, set()).add(state)
+            self._leaving = {number: frozenset(states) for number, states in leaving.items()}
+        return self._leaving.get(word, frozenset())
+
     def _known(self, states: frozenset[int]) -> int:
         """The number of a set of states, made known when it is new."""
         number = self._sets.get(states)
@@ -288,12 +300,10 @@ class PhraseBook:
             first = self._first_words()
             reached = {after for word in words for after in first.get(word, ())}
             return self._known(self._closure(reached)) if reached else -1
-        follow, reached = self._next, set()
+        reached = set()
         for word in words:
-            for state in self._members[source]:
-                after = follow[state].get(word)
-                if after:
-                    reached.update(after)
+            for state in self._members[source] & self._leaving_by(word):
+                reached.update(self._next[state][word])
         states: frozenset[int] = frozenset()
         if not self._never_skipped.intersection(words):
             states = self._skip_any(source)

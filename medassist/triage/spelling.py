@@ -123,15 +123,14 @@ class Speller:
             return ((word,),)
         if stripped.endswith("in") and stripped + "g" in self._danger:
             return ((stripped + "g",),)
-        # A slip before a missing space: "mayself" is "myself", not "may self".
         near = self.near(stripped)
-        if near:
+        if near and OSA.distance(stripped, near[0]) == 1:
             return (near,)
         halves = self._run_together(stripped)
         if halves:
             return tuple((half,) for half in halves)
-        heard = self._sounds_like(stripped)
-        return (heard,) if heard else ((word,),)
+        near = near or self._sounds_like(stripped)
+        return (near,) if near else ((word,),)
 
     def _plain_forms(self, word: str) -> Iterable[str]:
         """The word without drawn-out letters, digits for letters, and starred-out vowels."""

@@ -24,6 +24,8 @@ FREQUENCY = {
 }  # fmt: skip
 MOST_NUMBERS = 80
 """Numbers of one message that are read as amounts: the first and the last ones."""
+CORRECTING = frozenset({"meant", "mean", "was", "actually", "only", "just"})
+"""Words before the right number of a correction: "sorry, i meant 30"."""
 USUAL_STRENGTHS = frozenset({5.0, 10.0, 15.0, 20.0, 25.0})
 """Tablet strengths (mg) that are often typed without their unit: "6 x 20"."""
 SAME_NAME = 78.0
@@ -46,6 +48,9 @@ class StatedAmount:
 
 class StatedAmounts:
     """Finds the amounts that one message states, unjudged."""
+
+    _was_taken = False
+    """Whether the message corrects an amount that was taken: then a bare number was taken too."""
 
     def __init__(
         self,
@@ -221,6 +226,8 @@ class StatedAmounts:
             and following in self._rules.meal_followers
             and not self._ends_between(self._counted_at, number.first)
         ):
+            return self._counted(number, at, None)
+        if self._was_taken and previous in CORRECTING:
             return self._counted(number, at, None)
         if self._taken_before(number.first) and (
             following in self._rules.bare_followers

@@ -65,7 +65,8 @@ def ranking(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
         (ranking(("ask_conditions", 0.6), ("ask_dose", 0.3)), ["kidney"], "ask_dose"),
         (ranking(("ask_conditions", 0.9), ("ask_dose", 0.05)), ["kidney"], None),
         (ranking(("ask_conditions", 0.6), ("ask_dose", 0.3)), [], None),
-        (ranking(("ask_dose", 0.6), ("ask_conditions", 0.3)), ["kidney"], None),
+        (ranking(("ask_dose", 0.6), ("ask_conditions", 0.3)), ["kidney"], "ask_dose"),
+        (ranking(("ask_conditions", 0.5), ("ask_how_to_take", 0.4)), ["epilepsy"], None),
         (
             ranking(("nlu_fallback", 0.3), ("ask_age", 0.5), ("ask_missed_dose", 0.45)),
             ["child"],

@@ -93,6 +93,29 @@ def test_an_amount_of_another_medicine_is_not_measured_by_baclofen(
     assert say(words).level is level
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "can you help me i took 12 tablets", "what should i do i took 12", "is it bad if i took 12",
+        "could you tell me what to do, my son took 15 baclofen", "i normally take 2 but today i took 11",
+        "i was told to take 1 and i took 12", "my usual is 20 mg four times but yesterday took 200 mg",
+    ],
+)  # fmt: skip
+def test_a_question_beside_an_overdose_that_happened_does_not_hide_it(say: Say, words: str) -> None:
+    assert say(words).level is Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "i have taken baclofen for 12 years", "i took it 12 hours ago", "took it at 12", "can i take 12 in a week",
+        "i used to take 100 mg a day years ago", "i took one tablet an hour ago", "took 10 mg at 8, 10 mg at 2 and 20 mg at 10",
+    ],
+)  # fmt: skip
+def test_times_and_the_past_are_not_amounts_taken_now(say: Say, words: str) -> None:
+    assert say(words).level is Level.ROUTINE
+
+
 def test_the_amount_explains_itself(say: Say) -> None:
     assessment = say("i took 12 tablets")
     amount = assessment.amounts[0]

@@ -22,6 +22,8 @@ HOUR = 3600.0
         ("he has a fever", "and his muscles are rigid"),
         ("i just took my first pill", "my face is swelling"),
         ("i took a double dose", "i can't keep my eyes open"),
+        ("i took 3 tablets", "sorry, i meant 30"),
+        ("can it cause seizures?", "because my son is having one"),
     ],
 )
 def test_two_messages_make_an_emergency(say: Say, turns: tuple[str, ...]) -> None:
