@@ -80,9 +80,8 @@ def _database(settings: Settings) -> Engine:
     return engine
 
 
-def _load(settings: Settings) -> str:
-    """Check every file, bring the database up to date, put the answers in force."""
-    medicines = _check(settings)
+def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
+    """Bring the database up to date and put the answers of these checked files in force."""
     engine = _database(settings)
     report = load_answers(engine, medicines)
     return (
@@ -107,10 +106,10 @@ def run() -> None:
             raise KeyboardInterrupt
         stopping = True
 
-    _check(settings)
+    medicines = _check(settings)
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
-    typer.echo(_load(settings))
+    typer.echo(_load(settings, medicines))
     wanted = supervisor.servers(settings, model)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
@@ -197,7 +196,8 @@ def answers_check() -> None:
 @answers_app.command("load")
 def answers_load() -> None:
     """Put the answers of the medicine files in force."""
-    typer.echo(_load(load_settings()))
+    settings = load_settings()
+    typer.echo(_load(settings, _check(settings)))
 
 
 @answers_app.command("list")
