@@ -27,7 +27,7 @@ class Source(Strict):
     title: str
     url: str | None = Field(None, regex="^https?://")
     checked: date
-    via: Literal["stored-copy", "fact-sheet", "seed", "project"]
+    via: Literal["stored-copy", "fact-sheet", "seed", "project", "not-read"]
 
 
 class Examples(Strict):
