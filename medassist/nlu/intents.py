@@ -31,7 +31,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
     """A linear support vector machine, its confidence calibrated by temperature.
 
     It fits four times as fast as logistic regression on the same features and is as right
-    (docs/understanding.md). The temperature is fitted on held-out folds of the training
+    when both were tried. The temperature is fitted on held-out folds of the training
     data, so that "0.8" means right about eight times in ten on messages like the examples.
     """
 
