@@ -19,6 +19,9 @@ test: setup-dev ## set up what is missing and run the whole test suite
 	@$(BIN)/medassist train
 	@$(BIN)/pytest
 
+eval: setup ## score the model on the labelled sets (EVAL_DIR=folder for more)
+	@$(BIN)/medassist eval $(if $(EVAL_DIR),--dir $(EVAL_DIR))
+
 check: setup-dev ## lint, types, the import contract, and the data
 	@mkdir -p var
 	@$(BIN)/ruff check .
@@ -30,9 +33,18 @@ check: setup-dev ## lint, types, the import contract, and the data
 		--data data/nlu data/rules --fail-on-warnings > var/validate.log 2>&1 \
 		|| { tail -n 40 var/validate.log; exit 1; }
 
+bench: setup-dev ## measure speed and size beside references, in one run
+	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes --no-deps -r requirements-bench.lock
+	@$(BIN)/python benchmarks/triage_speed.py
+
+docs: setup ## write the pages that are made from the data
+	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
+
 lock: setup-dev ## pin the packages anew, with hashes
 	@for set in requirements.in "-c requirements.lock requirements-dev.in" requirements-setup.in "--no-deps requirements-encoder.in"; do \
 		out=$$(echo $$set | sed 's/.*\(requirements[a-z-]*\)\.in$$/\1.lock/'); \
 		$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header $$set -o $$out; done
+	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
+		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test check lock
+.PHONY: help setup setup-dev run test eval bench check docs lock

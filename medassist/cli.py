@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.engine import Engine
@@ -172,17 +173,77 @@ def parse() -> None:
 
     Input: plain lines, or JSON lines {"id", "text"} or {"id", "turns": [...]}.
     """
+    from medassist.parsing import as_parse_line
+
+    _read_lines(as_parse_line)
+
+
+@app.command()
+def triage(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, for programs.")] = False,
+) -> None:
+    """Read messages on standard input, say how dangerous each is and why.
+
+    Input as for `parse`. It is the verdict of the running bot: rules and second reader.
+    """
+    from medassist.parsing import as_triage_line, as_triage_text
+
+    _read_lines(as_triage_line if as_json else as_triage_text)
+
+
+def _read_lines(wording: Callable[[str, dict[str, Any]], str]) -> None:
+    """Write what `wording` makes of each item on standard input."""
     from medassist.parsing import ParseInputError, parse_lines
     from medassist.training import ensure_model
 
-    settings = load_settings()
     try:
-        for line in parse_lines(ensure_model(settings), sys.stdin):
+        for line in parse_lines(ensure_model(load_settings()), sys.stdin, wording):
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
     except ParseInputError as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+@app.command("eval")
+def evaluate(
+    more: Annotated[
+        Path | None, typer.Option("--dir", help="A folder with more labelled sets.")
+    ] = None,
+    reports: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
+) -> None:
+    """Score the model on the labelled sets; fails when a figure is below its floor."""
+    from medassist.evaluation.floors import missed_floors
+    from medassist.evaluation.report import write_report
+    from medassist.evaluation.run import evaluate as score_sets
+    from medassist.evaluation.sets import EvaluationSetError, read_sets
+    from medassist.training import ensure_model
+
+    settings = load_settings()
+    own = settings.data / "evaluation"
+    try:
+        sets = read_sets([own, *([more] if more else [])])
+    except EvaluationSetError as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    scores = score_sets(ensure_model(settings), sets, lambda said: typer.echo(said, err=True))
+    missed, absent = missed_floors(scores, own / "floors.yml")
+    write_report(scores, missed, reports)
+    for scored in scores:
+        typer.echo(f"\n{scored.name} ({scored.kind}, {scored.items} items)")
+        for name, value in scored.figures.items():
+            typer.echo(f"  {name:<30} {100 * value:6.1f} %")
+    for name in absent:
+        typer.echo(f"\n{name}: skipped, the set is not here (give its folder with --dir).")
+    typer.echo(f"\nThe report: {reports / 'index.html'}")
+    for bound in missed:
+        typer.echo(
+            f"Below its floor: {bound.set}: {bound.figure} {bound.value:.3f}, must be "
+            f"{bound.rule.replace('_', ' ')} {bound.bound}",
+            err=True,
+        )
+    if missed:
+        raise typer.Exit(1)
 
 
 @answers_app.command("check")

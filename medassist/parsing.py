@@ -6,15 +6,18 @@ import asyncio
 import json
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
-from rasa.shared.core.events import UserUttered
+from rasa.shared.core.events import SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
+
+from medassist.triage.explanation import explain
+from medassist.triage.findings import Assessment
 
 
 def _silence_logs() -> None:
@@ -38,7 +41,7 @@ def read_items(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         if not stripped:
             continue
         if not stripped.startswith("{"):
-            yield {"id": str(number), "turns": [line.rstrip("\n")]}
+            yield {"id": str(number), "turns": [line.rstrip("\n")], "medicine": None}
             continue
         try:
             item = json.loads(stripped)
@@ -49,7 +52,7 @@ def read_items(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             raise ParseInputError(
                 f'Line {number} needs "text" (a string) or "turns" (a list of strings).'
             )
-        yield {"id": item.get("id", str(number)), "turns": turns}
+        yield {"id": item.get("id", str(number)), "turns": turns, "medicine": item.get("medicine")}
 
 
 def _names(entities: list[dict[str, Any]]) -> list[str]:
@@ -81,10 +84,11 @@ def describe(item_id: str, parsed: dict[str, Any]) -> dict[str, Any]:
             if r["name"] != "nlu_fallback"
         ][:3],
         "medicines": _names(entities),
-        "level": triage["verdict"],
+        "level": triage["level"],
         "findings": triage["findings"],
-        "rule": triage["verdict_rule"],
-        "amounts": triage.get("amounts", []),
+        "rule": triage["rule"],
+        "opinion": triage["opinion"],
+        "amounts": triage["amounts"],
         "situations": [e["value"] for e in entities if e["entity"] == "situation"],
         "other": [
             e.get("name") or e["value"]
@@ -103,28 +107,61 @@ class Parser:
         self._silent = CollectingOutputChannel()
 
     async def parse(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Read an item's turns in order and describe the last one."""
+        """Read an item's turns in order and describe the last one.
+
+        `medicine`, if the item has it, is what the conversation is known to be about.
+        """
+        parsed = await self.understand(item["turns"], item.get("medicine"))
+        return describe(item["id"], parsed)
+
+    async def understand(self, turns: Sequence[str], medicine: str | None = None) -> dict[str, Any]:
+        """What Rasa's pipeline makes of the last of these messages of one conversation."""
+        domain = self._processor.domain
+        known = [SlotSet("medicine", medicine)] if medicine else []
         tracker = DialogueStateTracker.from_events(
-            "parse", [], slots=self._processor.domain.slots, domain=self._processor.domain
+            "parse", known, slots=domain.slots, domain=domain
         )
         parsed: dict[str, Any] = {}
-        for turn in item["turns"]:
+        for turn in turns:
             parsed = await self._processor.parse_message(UserMessage(turn), tracker)
             tracker.update(
                 UserUttered(turn, parsed["intent"], parsed["entities"], parsed),
                 self._processor.domain,
             )
             await self._processor.run_action_extract_slots(self._silent, tracker)
-        return describe(item["id"], parsed)
+        return parsed
 
 
-def parse_lines(model: Path, lines: Iterable[str]) -> Iterator[str]:
-    """JSON lines out, in the order of the lines in."""
+def parse_lines(
+    model: Path, lines: Iterable[str], wording: Callable[[str, dict[str, Any]], str]
+) -> Iterator[str]:
+    """What `wording` makes of each item (its id, and what was understood), in order."""
     parser = Parser(model)
     loop = asyncio.new_event_loop()
     try:
         for item in read_items(lines):
-            described = loop.run_until_complete(parser.parse(item))
-            yield json.dumps(described, ensure_ascii=False)
+            parsed = loop.run_until_complete(parser.understand(item["turns"], item.get("medicine")))
+            yield wording(item["id"], parsed)
     finally:
         loop.close()
+
+
+def as_parse_line(item_id: str, parsed: dict[str, Any]) -> str:
+    """`medassist parse`: one JSON object of all that was understood."""
+    return json.dumps(describe(item_id, parsed), ensure_ascii=False)
+
+
+def as_triage_line(item_id: str, parsed: dict[str, Any]) -> str:
+    """`medassist triage --json`: one JSON object of how dangerous it is, and why."""
+    described = describe(item_id, parsed)
+    assessment = Assessment.from_dict(parsed["triage"])
+    kept = ("id", "text", "level", "findings", "amounts", "rule", "opinion")
+    whole = {key: described[key] for key in kept}
+    more = {"rule_id": assessment.rule_id, "kind": assessment.kind, "doubt": assessment.doubt,
+            "carried": assessment.carried, "sources": list(assessment.sources)}  # fmt: skip
+    return json.dumps({**whole, **more}, ensure_ascii=False)
+
+
+def as_triage_text(item_id: str, parsed: dict[str, Any]) -> str:
+    """`medassist triage`: the same for a person to read."""
+    return explain(parsed["text"], Assessment.from_dict(parsed["triage"]))

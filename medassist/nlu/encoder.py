@@ -17,7 +17,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.nlu.medicines import MASKED_TEXT
-from medassist.nlu.minilm import MiniLM, build_encoder, packaged_weights
+from medassist.nlu.minilm import DIMENSIONS, MiniLM, build_encoder, packaged_weights
+
+MEANING_VIEWS = "meaning_views"
+"""All that the encoder sees in a message, for the second reader; the first part is the feature."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -85,11 +88,10 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         if self._encoder is None:
             return messages
         texts = [message.get(MASKED_TEXT) or message.get(TEXT) or "" for message in messages]
-        for message, vector in zip(messages, self._encoder.encode(texts)):
-            features = Features(
-                vector[np.newaxis, :], FEATURE_TYPE_SENTENCE, TEXT, self._identifier
-            )
-            message.add_features(features)
+        for message, views in zip(messages, self._encoder.encode(texts)):
+            sentence = views[np.newaxis, :DIMENSIONS]
+            message.add_features(Features(sentence, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
+            message.set(MEANING_VIEWS, views)
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Text
 
+import numpy as np
+import scipy.sparse
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.constants import ENTITIES, FEATURE_TYPE_SENTENCE, TEXT
+from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
@@ -18,6 +21,8 @@ from medassist.settings import load_settings
 
 MASKED_TEXT = "masked_text"
 """The message with each medicine's name replaced by one word: what was asked, not about what."""
+
+APOSTROPHES = str.maketrans("‘’‛ʼ´′＇`", "'" * 8)
 
 MENTIONS = "mentions"
 UNKNOWN_WORDS = "unknown_words"
@@ -73,9 +78,7 @@ class MedicineRecognizer(GraphComponent):
         """Find the names in each message."""
         for message in messages:
             text = message.get(TEXT) or ""
-            mentions = self._names.find(text)
-            message.set(MASKED_TEXT, self._names.mask(text, mentions))
-            message.set(MENTIONS, mentions)
+            mentions = self._mask(message, text)
             message.set(UNKNOWN_WORDS, self._names.unknown(text))
             entities = message.get(ENTITIES, []) + [as_entity(m) for m in mentions]
             message.set(ENTITIES, entities, add_to_output=True)
@@ -86,5 +89,31 @@ class MedicineRecognizer(GraphComponent):
         for message in training_data.training_examples:
             text = message.get(TEXT)
             if text:
-                message.set(MASKED_TEXT, self._names.mask(text, self._names.find(text)))
+                self._mask(message, text)
         return training_data
+
+    def _mask(self, message: Message, text: Text) -> List[Mention]:
+        """Give the message its mentions and the view that classifiers read."""
+        mentions = self._names.find(text)
+        masked = self._names.mask(text, mentions).translate(APOSTROPHES)
+        message.set(MASKED_TEXT, masked)
+        message.set(MENTIONS, mentions)
+        message.add_features(
+            Features(_counts(mentions), FEATURE_TYPE_SENTENCE, TEXT, type(self).__name__)
+        )
+        return mentions
+
+
+def _counts(mentions: List[Mention]) -> scipy.sparse.csr_matrix:
+    """How many names there are, as a feature: two medicines are rarely asked about one by one."""
+    medicines = {m.generic or m.name for m in mentions if m.kind == "medicine"}
+    kinds = {m.kind for m in mentions}
+    counts = [
+        len(medicines) == 0,
+        len(medicines) == 1,
+        len(medicines) >= 2,
+        "class" in kinds,
+        "substance" in kinds,
+        "class" in kinds and bool(medicines),
+    ]
+    return scipy.sparse.csr_matrix(np.array([counts], dtype=np.float32))

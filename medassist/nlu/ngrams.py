@@ -107,10 +107,12 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Featurize the wording of each message."""
-        for message in messages:
-            rows = [v.transform([_seen(message)]) for v in self._vectorizers.values()]
-            features = scipy.sparse.hstack(rows, format="csr")
+        """Featurize the wording of the messages, all at once: that is what makes training fast."""
+        texts = [_seen(message) for message in messages]
+        views = [v.transform(texts) for v in self._vectorizers.values()]
+        rows = scipy.sparse.hstack(views, format="csr")
+        for number, message in enumerate(messages):
+            features = rows[number]
             message.add_features(Features(features, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages
 

@@ -9,15 +9,19 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.core.events import ActionExecuted, UserUttered
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.medicines.files import read_medicines
+from medassist.nlu.details import INTENT_RANKING
 from medassist.nlu.medicines import MENTIONS
+from medassist.nlu.second_reader import SecondReader
 from medassist.settings import load_settings
 from medassist.triage.assess import Assessment, Level, Triage
+from medassist.triage.opinion import affirmed, settle
 
 TRIAGE = "triage"
 """The key of the assessment in `/model/parse`, in the stored event and for the actions."""
@@ -31,24 +35,10 @@ INTENT_OF_KIND = {
 }
 
 ALARMING = {"report_emergency", "report_overdose", "report_self_harm", "report_withdrawal"}
-"""Intents of the classifier that mean danger; if triage is silent they count as doubt."""
+"""Intents that have a card."""
 
 _OWN_SUBJECT = ("ask_", "greet", "goodbye", "thank", "forget_me", "feedback")
 """Intents that are a subject of their own, also while an earlier danger still stands."""
-
-SAFETY_QUESTION = "utter_safety_question"
-
-
-def asked_if_safe(tracker: Optional[DialogueStateTracker]) -> bool:
-    """Whether our last words were the safety question."""
-    if tracker is None:
-        return False
-    for event in reversed(tracker.events):
-        if isinstance(event, UserUttered):
-            return False
-        if isinstance(event, ActionExecuted) and event.action_name == SAFETY_QUESTION:
-            return True
-    return False
 
 
 def earlier_assessments(tracker: Optional[DialogueStateTracker]) -> List[Assessment]:
@@ -62,14 +52,25 @@ def earlier_assessments(tracker: Optional[DialogueStateTracker]) -> List[Assessm
     ]
 
 
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
 class TriageGate(GraphComponent):
-    """Sets the message's level, and its intent where there is danger."""
+    """Sets the message's level, and its intent where there is danger.
 
-    def __init__(self) -> None:
+    The rules of `data/safety` are read at the start; the second reader learns from the
+    labelled examples.
+    """
+
+    def __init__(
+        self,
+        model_storage: ModelStorage,
+        resource: Resource,
+        second_reader: Optional[SecondReader] = None,
+    ) -> None:
         data = load_settings().data
         self._medicines = read_medicines(data / "medicines")
         self._triage = Triage.load(data / "safety")
+        self._storage, self._resource = model_storage, resource
+        self._second_reader = second_reader
 
     @classmethod
     def create(
@@ -79,34 +80,54 @@ class TriageGate(GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> "TriageGate":
-        """Creates the gate; it learns nothing from the examples."""
-        return cls()
+        """Creates a gate whose second reader has learned nothing yet."""
+        return cls(model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "TriageGate":
+        """Reads what the second reader learned."""
+        with model_storage.read_from(resource) as folder:
+            return cls(model_storage, resource, SecondReader.load(folder))
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Let the second reader learn from the examples that have a level."""
+        examples = [m for m in training_data.intent_examples if m.get(TEXT)]
+        reader = SecondReader.learn(examples, [self._assess_alone(m) for m in examples])
+        with self._storage.write_to(self._resource) as folder:
+            reader.save(folder)
+        return self._resource
+
+    def _assess_alone(self, message: Message) -> Assessment:
+        """What the rules find in a training example, which has no conversation."""
+        mentions = message.get(MENTIONS) or []
+        filed = [m.generic for m in mentions if m.generic in self._medicines]
+        medicine = self._medicines[filed[0]] if filed else None
+        return self._triage.assess(message.get(TEXT), medicine=medicine, mentions=mentions)
 
     def process(
         self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None
     ) -> List[Message]:
         """Assess each message, with what was said before."""
         for message in messages:
-            entities = message.get(ENTITIES, [])
-            own = [e["value"] for e in entities if e.get("role") == "patient"]
-            about = own[0] if own else tracker.get_slot("medicine") if tracker else None
-            assessment = self._triage.assess(
-                message.get(TEXT) or "",
-                medicine=self._medicines.get(about) if about else None,
-                mentions=message.get(MENTIONS) or [],
-                earlier=earlier_assessments(tracker),
-                at=time.time(),
-            )
             classified = message.get(INTENT) or {"name": None, "confidence": 0.0}
-            level, intent, rule = self._decide(assessment, classified, asked_if_safe(tracker))
+            assessment = self._assess(message, classified, tracker)
+            intent = intent_of(assessment, classified, message.get(INTENT_RANKING) or [])
             confidence = 1.0 if intent != classified["name"] else classified["confidence"]
             message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
-            found = {**assessment.to_dict(), "verdict": level.value, "verdict_rule": rule}
-            message.set(TRIAGE, {**found, "classified": classified}, add_to_output=True)
+            stored = {**assessment.to_dict(), "classified": classified}
+            message.set(TRIAGE, stored, add_to_output=True)
+            entities = message.get(ENTITIES, [])
             entities.append(
                 {
                     "entity": "level",
-                    "value": level.value,
+                    "value": assessment.level.value,
                     "start": 0,
                     "end": 0,
                     "extractor": "TriageGate",
@@ -115,21 +136,55 @@ class TriageGate(GraphComponent):
             message.set(ENTITIES, entities, add_to_output=True)
         return messages
 
-    @staticmethod
-    def _decide(
-        assessment: Assessment, classified: Dict[Text, Any], asked: bool
-    ) -> tuple[Level, Optional[Text], Text]:
-        """The level, the intent that carries it, and the rule that decided."""
-        intent = classified["name"]
-        if asked and intent == "affirm" and assessment.level is not Level.EMERGENCY:
-            return Level.EMERGENCY, "report_emergency", "answered yes to the safety question"
-        if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
-            # The level stands until the person lowers it, but a question of its own is
-            # answered as what it is; the answer says again whom to call.
-            return assessment.level, intent, assessment.rule
-        if assessment.level is not Level.ROUTINE:
-            kind = assessment.kind
-            return assessment.level, INTENT_OF_KIND.get(kind or "", intent), assessment.rule
-        if intent in ALARMING:
-            return Level.URGENT, intent, "the classifier sees danger where the rules see none"
-        return assessment.level, intent, assessment.rule
+    def _assess(
+        self,
+        message: Message,
+        classified: Dict[Text, Any],
+        tracker: Optional[DialogueStateTracker],
+    ) -> Assessment:
+        """What the rules and the second reader make of the message in its conversation."""
+        own = [e["value"] for e in message.get(ENTITIES, []) if e.get("role") == "patient"]
+        about = own[0] if own else tracker.get_slot("medicine") if tracker else None
+        earlier = earlier_assessments(tracker)
+        asked = bool(earlier) and earlier[-1].doubt  # then our last words were the safety question
+        assessment = self._triage.assess(
+            message.get(TEXT) or "",
+            medicine=self._medicines.get(about) if about else None,
+            mentions=message.get(MENTIONS) or [],
+            earlier=earlier,
+            at=time.time(),
+            nobody_in_danger=asked and classified["name"] == "deny",
+        )
+        if asked and classified["name"] == "affirm":
+            return affirmed(assessment)
+        if self._second_reader is None:
+            return assessment
+        return settle(assessment, self._second_reader.read(message, assessment))
+
+
+def intent_of(
+    assessment: Assessment, classified: Dict[Text, Any], ranking: List[Dict[Text, Any]]
+) -> Optional[Text]:
+    """The intent that carries the level: what the rules of the dialogue route by."""
+    intent: Optional[Text] = classified["name"]
+    if assessment.doubt:
+        # At the level `urgent` the rule of report_emergency asks the safety question. Words that
+        # may be suicidal get their own card, which asks nothing that would not fit.
+        return intent if intent == "report_self_harm" else "report_emergency"
+    if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
+        # The level stands until the person lowers it, but a question of its own is
+        # answered as what it is; the answer says again whom to call.
+        return intent
+    if assessment.level is Level.ROUTINE:
+        if intent not in ALARMING:
+            return intent
+        # It is about danger, but nothing happens now: then it is a question.
+        asked = (r["name"] for r in ranking if r["name"] not in (*ALARMING, "nlu_fallback"))
+        return next(asked, "nlu_fallback")
+    if assessment.kind:
+        return INTENT_OF_KIND[assessment.kind]
+    # The second reader raised it: the likeliest report says which card fits.
+    reports = [r["name"] for r in ranking if (r["name"] or "").startswith("report_")]
+    if assessment.level is Level.EMERGENCY:
+        return next((r for r in reports if r in ALARMING), "report_emergency")
+    return next((r for r in reports if r != "report_emergency"), "report_emergency")

@@ -78,19 +78,21 @@ class Triage:
         mentions: Sequence[Mention] = (),
         earlier: Sequence[Assessment] = (),
         at: float | None = None,
+        nobody_in_danger: bool = False,
     ) -> Assessment:
         """Assess one message.
 
         `medicine`: the one the message or the conversation is about, if it has a file.
         `mentions`: recognised medicine names in `text`. `earlier`: the assessments of this
         conversation so far, oldest first. `at`: when it was sent (seconds since 1970), if known.
+        `nobody_in_danger`: the message answers no to the safety question.
         """
         limits = MedicineLimits.of(medicine) if isinstance(medicine, Medicine) else medicine
         read = self.lexicon.reader.read(cut(text), mentions)
         matches = self._matches(read)
         context = ContextReader(self.lexicon, read, matches)
         findings = self._findings(read, matches, context)
-        before = standing(earlier, at)
+        before = standing(earlier, at, nobody_in_danger)
         corrected = bool(context.corrections) and (
             before.level > Level.ROUTINE or bool(before.taken)
         )
@@ -107,6 +109,7 @@ class Triage:
             carried = True
         return Assessment(
             level=decision.level,
+            sure_level=decision.level,
             rule=decision.rule,
             rule_id=decision.rule_id,
             kind=decision.kind,

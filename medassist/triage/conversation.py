@@ -40,8 +40,14 @@ class Standing:
         return not any(f.asserted and f.level is Level.EMERGENCY for f in findings)
 
 
-def standing(earlier: Sequence[Assessment], at: float | None) -> Standing:
-    """What stands after `earlier` (oldest first) for a message sent at `at`."""
+def standing(
+    earlier: Sequence[Assessment], at: float | None, nobody_in_danger: bool = False
+) -> Standing:
+    """What stands after `earlier` (oldest first) for a message sent at `at`.
+
+    `nobody_in_danger`: this message answers no to the safety question that the last one raised,
+    so that only what was sure before the question stands.
+    """
     now = Standing()
     present: dict[str, None] = {}
     states: dict[str, None] = {}
@@ -57,8 +63,16 @@ def standing(earlier: Sequence[Assessment], at: float | None) -> Standing:
         present.update(dict.fromkeys(facts.present))
         states.update(dict.fromkeys(facts.states))
         taken = (*taken, *facts.taken)
+        settled = nobody_in_danger and assessment is earlier[-1] and assessment.doubt
         now = Standing(
-            assessment.level, assessment.rule, assessment.rule_id, assessment.kind,
-            assessment.sources, tuple(present), tuple(states), taken, facts.asked,
-        )  # fmt: skip
+            level=assessment.sure_level if settled else assessment.level,
+            rule=assessment.rule,
+            rule_id=assessment.rule_id,
+            kind=assessment.kind,
+            sources=assessment.sources,
+            present=tuple(present),
+            states=tuple(states),
+            taken=taken,
+            asked=facts.asked,
+        )
     return now

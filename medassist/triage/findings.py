@@ -111,6 +111,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """The second reader's chances, 0 to 1, that a message is an emergency or at least urgent."""
+
+    emergency: float
+    urgent: float
+
+
+@dataclass(frozen=True)
 class Assessment:
     """How dangerous a message is, in the light of the conversation, and why.
 
@@ -118,7 +126,9 @@ class Assessment:
     the card that fits: emergency, overdose, self_harm, withdrawal, side_effect or None.
     `own_level` is what this message says by itself and with earlier facts; `level` never falls
     below what an earlier message raised and no later one lowered (`carried`). `in_doubt` tells
-    that a danger sign was set aside for a reason that may be wrong.
+    that a danger sign was set aside for a reason that may be wrong. `opinion` is the second
+    reader's; `doubt` that the person is to be asked whether somebody is in danger, and
+    `sure_level` what stands when the answer is no.
     """
 
     level: Level
@@ -133,6 +143,14 @@ class Assessment:
     carried: bool = False
     in_doubt: bool = False
     at: float | None = None
+    opinion: Opinion | None = None
+    doubt: bool = False
+    sure_level: Level = Level.ROUTINE
+
+    @property
+    def by_one_sign(self) -> bool:
+        """Whether a danger sign of this message decided, not an amount or a combination."""
+        return any(f.sign == self.rule_id and f.asserted for f in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
         """The assessment as plain JSON values."""
@@ -160,6 +178,9 @@ class Assessment:
             carried=stored["carried"],
             in_doubt=stored["in_doubt"],
             at=stored["at"],
+            opinion=Opinion(**stored["opinion"]) if stored["opinion"] else None,
+            doubt=stored["doubt"],
+            sure_level=Level(stored["sure_level"]),
         )
 
 

@@ -1,4 +1,4 @@
-"""Triage is fast on every message and linear in its length, whatever is sent."""
+"""Triage takes time in proportion to length, whatever is sent (how fast it is: `make bench`)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,6 @@ ORDINARY = (
 )
 
 
-def test_an_ordinary_message_takes_well_under_a_millisecond(triage: Triage) -> None:
-    assert seconds(triage, ORDINARY, 50) < 0.001
-
-
 def test_time_is_linear_in_length(triage: Triage) -> None:
     half, whole = seconds(triage, ORDINARY * 12), seconds(triage, ORDINARY * 24)
     assert whole < 4 * half
@@ -52,9 +48,12 @@ def test_time_is_linear_in_length(triage: Triage) -> None:
         "took 2 or ",
     ],
 )
-def test_a_hostile_message_is_cut_at_once(triage: Triage, piece: str) -> None:
-    text = (piece * 20_000)[:20_000]
-    assert seconds(triage, text, 2) < 0.25
+def test_a_hostile_message_costs_no_more_than_ten_ordinary_ones(
+    triage: Triage, piece: str
+) -> None:
+    for length in (2_000, 20_000):
+        hostile, ordinary = ((text * length)[:length] for text in (piece, ORDINARY))
+        assert seconds(triage, hostile, 3) < 10 * seconds(triage, ordinary, 3)
 
 
 def test_of_a_long_message_head_and_tail_are_read(triage: Triage) -> None:

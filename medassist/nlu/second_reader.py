@@ -1,0 +1,160 @@
+"""The second reader: two small classifiers of danger that learn from labelled messages.
+
+One is linear over the wording, the meaning and what the rules found; the other a network with
+one hidden layer over the meaning and what the rules found. They err in different places, so
+their mean is better than either (docs/understanding.md has the figures).
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Text
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from rasa.shared.nlu.constants import INTENT
+from rasa.shared.nlu.training_data.message import Message
+from scipy.special import expit, logsumexp
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from medassist.nlu.encoder import MEANING_VIEWS
+from medassist.nlu.features import as_matrix, given_level
+from medassist.triage.findings import Assessment, Level, Opinion
+
+Array = NDArray[np.float32]
+
+_LEVELS = (Level.ROUTINE, Level.URGENT, Level.EMERGENCY)
+_HIDDEN = 384
+_ROUNDS = 10
+# Scales of the features beside each other, chosen on the tuning part of the evaluation set.
+_MEANING, _FINDING = 4.0, 0.5
+_NETWORK_MEANING, _NETWORK_FINDING = 8.0, 1.0
+
+
+class Weights(NamedTuple):
+    """Everything that is learned: the linear classifier's and the network's arrays."""
+
+    linear: Array
+    linear_bias: Array
+    hidden: Array
+    hidden_bias: Array
+    output: Array
+    output_bias: Array
+
+
+def labelled_level(message: Message) -> Optional[Level]:
+    """The level of a training example, or None where nobody labelled it.
+
+    It stands in the `metadata` of its block. A block without one is routine, unless its intent
+    reports something: that may be of any level.
+    """
+    level = given_level(message)
+    if level:
+        return Level(level)
+    return None if (message.get(INTENT) or "").startswith("report_") else Level.ROUTINE
+
+
+def findings_as_names(assessment: Assessment) -> List[Text]:
+    """What the rules found in this message alone, as names the classifiers can weigh."""
+    names = {f"own:{assessment.own_level.value}", f"rule:{assessment.rule_id}"}
+    for finding in assessment.findings:
+        names.add(f"{finding.sign}:{finding.context}")
+        names.add(f"any:{finding.context}:{finding.level.value}")
+    names.update(f"amount:{amount.kind}:{amount.verdict}" for amount in assessment.amounts)
+    return sorted(names)
+
+
+class SecondReader:
+    """Learned once, then only read."""
+
+    def __init__(self, findings: List[Text], weights: Optional[Weights] = None) -> None:
+        self._findings = {name: i for i, name in enumerate(findings)}
+        self._weights = weights
+
+    @classmethod
+    def learn(cls, messages: List[Message], assessments: List[Assessment]) -> "SecondReader":
+        """Fit on the labelled ones of these messages and what the rules found in each."""
+        labelled = [(m, a) for m, a in zip(messages, assessments) if labelled_level(m)]
+        # What has nothing to do with medicines counts twice: there a false alarm is the sillier.
+        labelled += [(m, a) for m, a in labelled if m.get(INTENT) == "out_of_scope"]
+        examples, found = [m for m, _ in labelled], [a for _, a in labelled]
+        ranks = np.array([_LEVELS.index(labelled_level(m) or Level.ROUTINE) for m in examples])
+        reader = cls(sorted({name for a in found for name in findings_as_names(a)}))
+        wide, deep = reader._wide(examples, found), reader._deep(examples, found)
+
+        def linear(lowest: int) -> LogisticRegression:
+            model = LogisticRegression(C=10.0, solver="liblinear", tol=1e-3, max_iter=200)
+            return model.fit(wide, ranks >= lowest)
+
+        with ThreadPoolExecutor(2) as pool:
+            emergency, urgent = pool.map(linear, (2, 1))
+        network = MLPClassifier(
+            (_HIDDEN,), alpha=1e-2, batch_size=128, learning_rate_init=7e-4, random_state=0
+        )
+        for _ in range(_ROUNDS):
+            network.partial_fit(deep, ranks, classes=[0, 1, 2])
+        arrays = (
+            np.hstack([emergency.coef_.T, urgent.coef_.T]),
+            np.concatenate([emergency.intercept_, urgent.intercept_]),
+            network.coefs_[0],
+            network.intercepts_[0],
+            network.coefs_[1],
+            network.intercepts_[1],
+        )
+        reader._weights = Weights(*(array.astype(np.float32) for array in arrays))
+        return reader
+
+    def read(self, message: Message, assessment: Assessment) -> Opinion:
+        """The opinion on one message, given what the rules found in it."""
+        assert self._weights is not None
+        w = self._weights
+        wide = (self._wide([message], [assessment]) @ w.linear + w.linear_bias)[0]
+        hidden = np.maximum(self._deep([message], [assessment]) @ w.hidden + w.hidden_bias, 0)
+        routine, urgent, emergency = (hidden @ w.output + w.output_bias)[0]
+        # Log-odds of the network for the same two questions: an emergency, at least urgent.
+        deep = (
+            emergency - logsumexp([routine, urgent]),
+            logsumexp([urgent, emergency]) - routine,
+        )
+        chances = expit((wide + np.array(deep)) / 2)
+        return Opinion(emergency=float(chances[0]), urgent=float(max(chances)))
+
+    def _found(self, assessments: List[Assessment]) -> scipy.sparse.csr_matrix:
+        rows, columns = [], []
+        for row, assessment in enumerate(assessments):
+            for name in findings_as_names(assessment):
+                column = self._findings.get(name)
+                if column is not None:
+                    rows.append(row)
+                    columns.append(column)
+        ones = np.ones(len(rows), dtype=np.float32)
+        shape = (len(assessments), len(self._findings))
+        return scipy.sparse.csr_matrix((ones, (rows, columns)), shape=shape)
+
+    def _wide(
+        self, messages: List[Message], assessments: List[Assessment]
+    ) -> scipy.sparse.csr_matrix:
+        found = self._found(assessments) * _FINDING
+        return scipy.sparse.hstack([as_matrix(messages, _MEANING), found], format="csr")
+
+    def _deep(self, messages: List[Message], assessments: List[Assessment]) -> Array:
+        views = np.stack([message.get(MEANING_VIEWS) for message in messages])
+        found = self._found(assessments).toarray()
+        return np.hstack([views * _NETWORK_MEANING, found * _NETWORK_FINDING])
+
+    def save(self, folder: Path) -> None:
+        """Write names (JSON) and weights (NumPy)."""
+        assert self._weights is not None
+        (folder / "findings.json").write_text(json.dumps(list(self._findings)), encoding="utf-8")
+        np.savez(folder / "weights.npz", **self._weights._asdict())
+
+    @classmethod
+    def load(cls, folder: Path) -> "SecondReader":
+        """Read what `save` wrote; nothing is unpickled."""
+        findings: List[Text] = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
+            return cls(findings, Weights(**dict(arrays)))
