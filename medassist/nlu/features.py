@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import List, Optional, Text
 
 import scipy.sparse
-from rasa.shared.nlu.constants import METADATA, METADATA_INTENT, TEXT
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, METADATA, METADATA_INTENT
 from rasa.shared.nlu.training_data.message import Message
 
 
@@ -14,15 +14,12 @@ def as_matrix(messages: List[Message], meaning_weight: float) -> scipy.sparse.cs
 
     `meaning_weight` scales the sentence vector beside the n-grams, whose rows are unit vectors.
     """
-    sparse = [message.get_sparse_features(TEXT)[1] for message in messages]
-    dense = [message.get_dense_features(TEXT)[1] for message in messages]
-    parts = []
-    if all(sparse):
-        parts.append(scipy.sparse.vstack([s.features for s in sparse]))
-    if all(dense):
-        meaning = scipy.sparse.vstack([scipy.sparse.csr_matrix(d.features) for d in dense])
-        parts.append(meaning * meaning_weight)
-    return scipy.sparse.hstack(parts, format="csr")
+    rows = [[f for f in m.features if f.type == FEATURE_TYPE_SENTENCE] for m in messages]
+    columns = []
+    for same in zip(*rows):  # the same feature of every message
+        block = scipy.sparse.vstack([scipy.sparse.csr_matrix(f.features) for f in same])
+        columns.append(block if same[0].is_sparse() else block * meaning_weight)
+    return scipy.sparse.hstack(columns, format="csr")
 
 
 def given_level(message: Message) -> Optional[Text]:

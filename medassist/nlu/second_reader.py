@@ -8,7 +8,6 @@ their mean is better than either (docs/understanding.md has the figures).
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Text
 
@@ -28,8 +27,8 @@ from medassist.triage.findings import Assessment, Level, Opinion
 Array = NDArray[np.float32]
 
 _LEVELS = (Level.ROUTINE, Level.URGENT, Level.EMERGENCY)
-_HIDDEN = 384
-_ROUNDS = 10
+_HIDDEN = 256
+_ROUNDS = 8
 # Scales of the features beside each other, chosen on the tuning part of the evaluation set.
 _MEANING, _FINDING = 4.0, 0.5
 _NETWORK_MEANING, _NETWORK_FINDING = 8.0, 1.0
@@ -87,13 +86,15 @@ class SecondReader:
         wide, deep = reader._wide(examples, found), reader._deep(examples, found)
 
         def linear(lowest: int) -> LogisticRegression:
-            model = LogisticRegression(C=10.0, solver="liblinear", tol=1e-3, max_iter=200)
+            # The dual problem is solved three times faster here; its random order has a seed.
+            model = LogisticRegression(
+                C=10.0, solver="liblinear", dual=True, tol=1e-2, max_iter=50, random_state=0
+            )
             return model.fit(wide, ranks >= lowest)
 
-        with ThreadPoolExecutor(2) as pool:
-            emergency, urgent = pool.map(linear, (2, 1))
+        emergency, urgent = linear(2), linear(1)
         network = MLPClassifier(
-            (_HIDDEN,), alpha=1e-2, batch_size=128, learning_rate_init=7e-4, random_state=0
+            (_HIDDEN,), alpha=1e-2, batch_size=256, learning_rate_init=1e-3, random_state=0
         )
         for _ in range(_ROUNDS):
             network.partial_fit(deep, ranks, classes=[0, 1, 2])

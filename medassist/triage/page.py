@@ -1,6 +1,6 @@
 """`docs/danger-signs.md`: every danger sign for a clinician to read, made from `data/safety`.
 
-    python -m medassist.triage.page > docs/danger-signs.md
+python -m medassist.triage.page > docs/danger-signs.md
 """
 
 from __future__ import annotations
