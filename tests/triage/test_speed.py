@@ -48,9 +48,7 @@ def test_time_is_linear_in_length(triage: Triage) -> None:
         "took 2 or ",
     ],
 )
-def test_a_hostile_message_costs_no_more_than_ten_ordinary_ones(
-    triage: Triage, piece: str
-) -> None:
+def test_a_hostile_message_costs_no_more_than_ten_ordinary_ones(triage: Triage, piece: str) -> None:
     for length in (2_000, 20_000):
         hostile, ordinary = ((text * length)[:length] for text in (piece, ORDINARY))
         assert seconds(triage, hostile, 3) < 10 * seconds(triage, ordinary, 3)
