@@ -12,12 +12,14 @@ from actions.base import (
     asked_before,
     entities,
     intent_of,
+    is_carried,
     known_situations,
     latest_text,
     level_of,
     numbers,
     say_buttons,
 )
+from actions.staff import STAFF_TOLD, alert_staff
 from medassist.medicines.answers import VettedAnswer
 from medassist.medicines.wording import (
     as_payload,
@@ -93,6 +95,19 @@ def answer_topic(
     return events
 
 
+def answer_also_asked(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
+    """Answer the other questions of a message that asks several (medassist/nlu/questions.py)."""
+    medicine = tracker.get_slot("medicine")
+    named = {entity["value"] for entity in entities(tracker, "medicine")}
+    if not medicine or len(named) > 1:
+        return  # which question is about which medicine is not known
+    for intent in tracker.latest_message.get("also_asked") or []:
+        topic = intent if intent.startswith("report_") else intent.removeprefix("ask_")
+        answer = answers().find(medicine, topic, latest_text(tracker))
+        if answer:
+            say_answer(dispatcher, tracker, answer)
+
+
 class ActionAnswer(GuardedAction):
     """Every `ask_…` intent ends here."""
 
@@ -101,7 +116,20 @@ class ActionAnswer(GuardedAction):
 
     def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         topic = intent_of(tracker).removeprefix("ask_")
-        return answer_topic(dispatcher, tracker, topic, latest_text(tracker))
+        urgent = level_of(tracker) == "urgent" and not is_carried(tracker)
+        if urgent:
+            dispatcher.utter_message(
+                text="Please call your pharmacist or prescriber today about this. Call "
+                f"{numbers()['emergency_number']} for trouble breathing, a seizure, fainting or "
+                "bad confusion.",
+                json_message={"level": "urgent"},
+            )
+        events = answer_topic(dispatcher, tracker, topic, latest_text(tracker))
+        answer_also_asked(dispatcher, tracker)
+        if urgent:
+            alert_staff(tracker, "urgent", "side_effect")
+            dispatcher.utter_message(text=f"{STAFF_TOLD} Still call today; don't wait for them.")
+        return events
 
 
 class ActionInform(GuardedAction):

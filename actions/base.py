@@ -91,6 +91,15 @@ def asked_before(tracker: Tracker, intent: str) -> str:
     return ""
 
 
+def message_in_doubt(tracker: Tracker) -> tuple[str, str]:
+    """The last message that led to the safety question: as it was classified, and its words."""
+    for event in reversed(tracker.events):
+        triage = (event.get("parse_data") or {}).get("triage") or {}
+        if event.get("event") == "user" and triage.get("doubt"):
+            return triage["classified"]["name"] or "", event.get("text") or ""
+    return "", ""
+
+
 def entities(tracker: Tracker, kind: str) -> list[dict[str, Any]]:
     """The latest message's entities of one kind."""
     return [e for e in tracker.latest_message.get("entities", []) if e.get("entity") == kind]
@@ -104,6 +113,11 @@ def intent_of(tracker: Tracker) -> str:
 def level_of(tracker: Tracker) -> str:
     """Triage's level of the latest message."""
     return tracker.get_slot("level") or "routine"
+
+
+def is_carried(tracker: Tracker) -> bool:
+    """Whether the level stands from an earlier message only."""
+    return bool((tracker.latest_message.get("triage") or {}).get("carried"))
 
 
 def known_situations(tracker: Tracker) -> list[str]:

@@ -7,17 +7,19 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import delete, select, update
 
-from actions.answer import PERSON
+from actions.answer import PERSON, answer_topic
 from actions.base import (
     GuardedAction,
     answers,
     database,
     intent_of,
     latest_text,
+    message_in_doubt,
     numbers,
     say_buttons,
 )
-from actions.danger import alert_staff
+from actions.danger import respond_to_report
+from actions.staff import alert_staff
 from medassist.medicines.wording import TOPIC_QUESTIONS, question_about
 from medassist.storage.tables import case_events, cases, content_gaps
 
@@ -108,10 +110,7 @@ class ActionYesNo(GuardedAction):
         if question == "forget":
             dispatcher.utter_message(text="All right, I keep the chat as it is.")
         elif question == "safety":
-            dispatcher.utter_message(
-                text="Good. If that changes, call "
-                f"{numbers()['emergency_number']} at once. What is it that you want to know?"
-            )
+            return [closed, *nobody_in_danger(dispatcher, tracker)]
         elif question == "person":
             dispatcher.utter_message(text="All right. Ask me anything else about your medicine.")
         else:
@@ -119,6 +118,20 @@ class ActionYesNo(GuardedAction):
                 dispatcher, "All right. What would you like to know about your medicine?", [PERSON]
             )
         return [closed]
+
+
+def nobody_in_danger(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+    """After a no to the safety question, what was asked before it is answered."""
+    calmed = f"Good. If that changes, call {numbers()['emergency_number']} at once."
+    asked, words = message_in_doubt(tracker)
+    if asked.startswith("ask_") and asked not in ("ask_bot", "ask_human"):
+        dispatcher.utter_message(text=calmed)
+        return answer_topic(dispatcher, tracker, asked.removeprefix("ask_"), words)
+    if asked in ("report_side_effect", "report_withdrawal", "report_overdose"):
+        dispatcher.utter_message(text=calmed)
+        return respond_to_report(dispatcher, tracker, asked, words)
+    dispatcher.utter_message(text=f"{calmed} What is it that you want to know?")
+    return []
 
 
 def ask_for_person(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:

@@ -6,37 +6,17 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.answer import PERSON, say_answer
+from actions.answer import PERSON, answer_also_asked, say_answer
 from actions.base import (
     GuardedAction,
     answers,
-    database,
     intent_of,
     latest_text,
     level_of,
     numbers,
     say_buttons,
 )
-from medassist.cases.cases import open_case
-
-STAFF_TOLD = "I have put this on the list of the clinic's staff."
-
-
-def alert_staff(tracker: Tracker, level: str, kind: str) -> None:
-    """Open a case (or add to the open one) with what was written and why it was raised."""
-    open_case(
-        database(),
-        conversation=tracker.sender_id,
-        channel=tracker.get_latest_input_channel() or "unknown",
-        level=level,
-        kind=kind,
-        detail={
-            "words": latest_text(tracker),
-            "medicine": tracker.get_slot("medicine"),
-            "situations": tracker.get_slot("situations"),
-            "assessment": tracker.latest_message.get("triage"),
-        },
-    )
+from actions.staff import STAFF_TOLD, alert_staff
 
 
 class ActionAlertStaff(GuardedAction):
@@ -68,37 +48,45 @@ class ActionRespondToReport(GuardedAction):
         return "action_respond_to_report"
 
     def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
-        report = intent_of(tracker)
-        level = level_of(tracker)
-        medicine = tracker.get_slot("medicine")
-        answer = answers().find(medicine, report, latest_text(tracker)) if medicine else None
-        if answer:
-            say_answer(dispatcher, tracker, answer)
-        else:
-            say_buttons(dispatcher, self._general(report), [PERSON], {"level": level})
-        if level != "routine":
-            alert_staff(tracker, level, report.removeprefix("report_"))
-            dispatcher.utter_message(text=f"{STAFF_TOLD} Still call today; don't wait for them.")
-        return [SlotSet("failed_tries", 0), SlotSet("pending_topic", None)]
+        events = respond_to_report(dispatcher, tracker, intent_of(tracker), latest_text(tracker))
+        answer_also_asked(dispatcher, tracker)
+        return events
 
-    @staticmethod
-    def _general(report: str) -> str:
-        """What holds for any medicine, where there is no vetted answer for this one."""
-        emergency = numbers()["emergency_number"]
-        poison = numbers()["poison_line"]
-        if report == "report_overdose":
-            return (
-                f"Call {poison} now, even if the person feels well. Call {emergency} if they are "
-                "hard to wake, have trouble breathing, have a seizure or are confused."
-            )
-        if report == "report_withdrawal":
-            return (
-                "Some medicines are dangerous to stop suddenly, so call the prescriber or a "
-                "pharmacist today and ask what to do about the missed doses. "
-                f"Call {emergency} for a seizure, seeing things, a high fever or bad confusion."
-            )
+
+def respond_to_report(
+    dispatcher: CollectingDispatcher, tracker: Tracker, report: str, words: str
+) -> list[EventType]:
+    """Answer a report (`report_…`) from vetted text if there is any; staff are told if urgent."""
+    level = level_of(tracker)
+    medicine = tracker.get_slot("medicine")
+    answer = answers().find(medicine, report, words) if medicine else None
+    if answer:
+        say_answer(dispatcher, tracker, answer)
+    else:
+        say_buttons(dispatcher, _general(report), [PERSON], {"level": level})
+    if level != "routine":
+        alert_staff(tracker, level, report.removeprefix("report_"))
+        dispatcher.utter_message(text=f"{STAFF_TOLD} Still call today; don't wait for them.")
+    return [SlotSet("failed_tries", 0), SlotSet("pending_topic", None)]
+
+
+def _general(report: str) -> str:
+    """What holds for any medicine, where there is no vetted answer for this one."""
+    emergency = numbers()["emergency_number"]
+    poison = numbers()["poison_line"]
+    if report == "report_overdose":
         return (
-            "I have no vetted answer about this, so please call your pharmacist or prescriber "
-            f"today about the symptom. Call {emergency} for trouble breathing, a swollen face or "
-            "throat, fainting, a seizure or bad confusion."
+            f"Call {poison} now, even if the person feels well. Call {emergency} if they are "
+            "hard to wake, have trouble breathing, have a seizure or are confused."
         )
+    if report == "report_withdrawal":
+        return (
+            "Some medicines are dangerous to stop suddenly, so call the prescriber or a "
+            "pharmacist today and ask what to do about the missed doses. "
+            f"Call {emergency} for a seizure, seeing things, a high fever or bad confusion."
+        )
+    return (
+        "I have no vetted answer about this, so please call your pharmacist or prescriber "
+        f"today about the symptom. Call {emergency} for trouble breathing, a swollen face or "
+        "throat, fainting, a seizure or bad confusion."
+    )

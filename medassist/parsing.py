@@ -83,6 +83,7 @@ def describe(item_id: str, parsed: dict[str, Any]) -> dict[str, Any]:
             for r in parsed.get("intent_ranking", [])
             if r["name"] != "nlu_fallback"
         ][:3],
+        "also_asked": parsed.get("also_asked") or [],
         "medicines": _names(entities),
         "level": triage["level"],
         "findings": triage["findings"],
@@ -90,6 +91,8 @@ def describe(item_id: str, parsed: dict[str, Any]) -> dict[str, Any]:
         "opinion": triage["opinion"],
         "amounts": triage["amounts"],
         "situations": [e["value"] for e in entities if e["entity"] == "situation"],
+        "person": next((e["value"] for e in entities if e["entity"] == "person"), "self"),
+        "times": [e["value"] for e in entities if e["entity"] == "time"],
         "other": [
             e.get("name") or e["value"]
             for e in entities

@@ -16,9 +16,9 @@ from medassist.settings import ROOT
 def test_plain_lines_and_json_lines_are_read() -> None:
     lines = ['{"id": "a", "text": "hi"}', "", "just text", '{"id": "b", "turns": ["x", "y"]}']
     assert list(read_items(lines)) == [
-        {"id": "a", "turns": ["hi"]},
-        {"id": "3", "turns": ["just text"]},
-        {"id": "b", "turns": ["x", "y"]},
+        {"id": "a", "turns": ["hi"], "medicine": None},
+        {"id": "3", "turns": ["just text"], "medicine": None},
+        {"id": "b", "turns": ["x", "y"], "medicine": None},
     ]
 
 

@@ -18,6 +18,7 @@ from rasa.shared.nlu.training_data.message import Message
 from medassist.medicines.files import read_medicines
 from medassist.medicines.situations import Situations
 from medassist.nlu.medicines import UNKNOWN_WORDS, as_entity
+from medassist.nlu.times import times
 from medassist.settings import load_settings
 
 INTENT_RANKING = "intent_ranking"
@@ -211,5 +212,15 @@ class DetailsExtractor(GraphComponent):
                         "extractor": "DetailsExtractor",
                     }
                 )
+            entities.extend(
+                {
+                    "entity": "time",
+                    "value": said.text,
+                    "start": said.start,
+                    "end": said.end,
+                    "extractor": "DetailsExtractor",
+                }
+                for said in times(text)
+            )
             message.set(ENTITIES, entities, add_to_output=True)
         return messages

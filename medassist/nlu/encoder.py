@@ -18,6 +18,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.nlu.medicines import MASKED_TEXT
 from medassist.nlu.minilm import DIMENSIONS, MiniLM, build_encoder, packaged_weights
+from medassist.nlu.parts import with_parts
 
 MEANING_VIEWS = "meaning_views"
 """All that the encoder sees in a message, for the second reader; the first part is the feature."""
@@ -87,8 +88,9 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         """Encode each message, its medicines' names masked."""
         if self._encoder is None:
             return messages
-        texts = [message.get(MASKED_TEXT) or message.get(TEXT) or "" for message in messages]
-        for message, views in zip(messages, self._encoder.encode(texts)):
+        seen = with_parts(messages)
+        texts = [message.get(MASKED_TEXT) or message.get(TEXT) or "" for message in seen]
+        for message, views in zip(seen, self._encoder.encode(texts)):
             sentence = views[np.newaxis, :DIMENSIONS]
             message.add_features(Features(sentence, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
             message.set(MEANING_VIEWS, views)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Text
 
+import numpy as np
 import scipy.sparse
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, METADATA, METADATA_INTENT
 from rasa.shared.nlu.training_data.message import Message
@@ -17,8 +18,11 @@ def as_matrix(messages: List[Message], meaning_weight: float) -> scipy.sparse.cs
     rows = [[f for f in m.features if f.type == FEATURE_TYPE_SENTENCE] for m in messages]
     columns = []
     for same in zip(*rows):  # the same feature of every message
-        block = scipy.sparse.vstack([scipy.sparse.csr_matrix(f.features) for f in same])
-        columns.append(block if same[0].is_sparse() else block * meaning_weight)
+        features = [f.features for f in same]
+        if same[0].is_sparse():
+            columns.append(scipy.sparse.vstack(features, format="csr"))
+        else:
+            columns.append(scipy.sparse.csr_matrix(np.vstack(features) * meaning_weight))
     return scipy.sparse.hstack(columns, format="csr")
 
 

@@ -23,6 +23,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
 
 from medassist.nlu.features import as_matrix, given_level
+from medassist.nlu.parts import CLAUSES
 
 _FEATURE_WEIGHT = "meaning_weight"
 Scores = NDArray[np.float64]
@@ -155,10 +156,11 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         return float(minimize_scalar(loss, bounds=(0.02, 5.0), method="bounded").x)
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Rank the intents of each message."""
+        """Rank the intents of each message, and of each clause of it."""
         if self._coefficients is None:
             return messages
-        for message in messages:
+        clauses = [clause for message in messages for clause in message.get(CLAUSES) or []]
+        for message in (*messages, *clauses):
             if not any(c.isalnum() for c in message.get(TEXT) or ""):
                 # Nothing typed, or signs only: no intent, which the fallback then says.
                 message.set("intent", {"name": None, "confidence": 0.0}, add_to_output=True)

@@ -17,6 +17,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.medicines.files import read_medicines
 from medassist.medicines.names import MedicineNames, Mention
+from medassist.nlu.parts import with_parts
 from medassist.settings import load_settings
 
 MASKED_TEXT = "masked_text"
@@ -82,6 +83,8 @@ class MedicineRecognizer(GraphComponent):
             message.set(UNKNOWN_WORDS, self._names.unknown(text))
             entities = message.get(ENTITIES, []) + [as_entity(m) for m in mentions]
             message.set(ENTITIES, entities, add_to_output=True)
+        for part in with_parts(messages)[len(messages) :]:
+            self._mask(part, part.get(TEXT))
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:

@@ -20,6 +20,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from medassist.nlu.medicines import MASKED_TEXT
+from medassist.nlu.parts import with_parts
 
 _VIEWS: Dict[str, Dict[str, Any]] = {
     "words": {"analyzer": "word", "ngram_range": (1, 3), "token_pattern": r"(?u)\b\w[\w']*\b|\?"},
@@ -108,10 +109,11 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Featurize the wording of the messages, all at once: that is what makes training fast."""
-        texts = [_seen(message) for message in messages]
+        seen = with_parts(messages)
+        texts = [_seen(message) for message in seen]
         views = [v.transform(texts) for v in self._vectorizers.values()]
         rows = scipy.sparse.hstack(views, format="csr")
-        for number, message in enumerate(messages):
+        for number, message in enumerate(seen):
             features = rows[number]
             message.add_features(Features(features, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages

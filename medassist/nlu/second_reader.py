@@ -78,12 +78,14 @@ class SecondReader:
     def learn(cls, messages: List[Message], assessments: List[Assessment]) -> "SecondReader":
         """Fit on the labelled ones of these messages and what the rules found in each."""
         labelled = [(m, a) for m, a in zip(messages, assessments) if labelled_level(m)]
-        # What has nothing to do with medicines counts twice: there a false alarm is the sillier.
-        labelled += [(m, a) for m, a in labelled if m.get(INTENT) == "out_of_scope"]
         examples, found = [m for m, _ in labelled], [a for _, a in labelled]
-        ranks = np.array([_LEVELS.index(labelled_level(m) or Level.ROUTINE) for m in examples])
+        # What has nothing to do with medicines counts twice: there a false alarm is the sillier.
+        often = [2 if m.get(INTENT) == "out_of_scope" else 1 for m in examples]
+        rows = np.repeat(np.arange(len(examples)), often)
+        levels = [_LEVELS.index(labelled_level(m) or Level.ROUTINE) for m in examples]
+        ranks = np.array(levels)[rows]
         reader = cls(sorted({name for a in found for name in findings_as_names(a)}))
-        wide, deep = reader._wide(examples, found), reader._deep(examples, found)
+        wide, deep = reader._wide(examples, found)[rows], reader._deep(examples, found)[rows]
 
         def linear(lowest: int) -> LogisticRegression:
             # The dual problem is solved three times faster here; its random order has a seed.

@@ -13,6 +13,8 @@ from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from medassist.nlu.parts import set_parts
+
 LONGEST_MESSAGE = 5_000
 """Characters that are read of one message; triage has its own, stricter rule for longer ones."""
 
@@ -65,7 +67,9 @@ class MessageTokenizer(Tokenizer):
     def process(self, messages: List[Message]) -> List[Message]:
         """Neutralise and tokenise; the message's text is from here on never None."""
         for message in messages:
-            message.set(TEXT, as_plain_text(message.get(TEXT)), add_to_output=True)
+            text = as_plain_text(message.get(TEXT))
+            message.set(TEXT, text, add_to_output=True)
+            set_parts(message, text[:LONGEST_MESSAGE])
         return super().process(messages)
 
     def tokenize(self, message: Message, attribute: Text) -> List[Token]:

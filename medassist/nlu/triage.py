@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Optional, Text
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -18,10 +19,12 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from medassist.medicines.files import read_medicines
 from medassist.nlu.details import INTENT_RANKING
 from medassist.nlu.medicines import MENTIONS
+from medassist.nlu.parts import PASSAGES
 from medassist.nlu.second_reader import SecondReader
 from medassist.settings import load_settings
 from medassist.triage.assess import Assessment, Level, Triage
-from medassist.triage.opinion import affirmed, settle
+from medassist.triage.findings import Opinion
+from medassist.triage.opinion import READER, affirmed, is_unsure, settle
 
 TRIAGE = "triage"
 """The key of the assessment in `/model/parse`, in the stored event and for the actions."""
@@ -123,16 +126,7 @@ class TriageGate(GraphComponent):
             message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
             stored = {**assessment.to_dict(), "classified": classified}
             message.set(TRIAGE, stored, add_to_output=True)
-            entities = message.get(ENTITIES, [])
-            entities.append(
-                {
-                    "entity": "level",
-                    "value": assessment.level.value,
-                    "start": 0,
-                    "end": 0,
-                    "extractor": "TriageGate",
-                }
-            )
+            entities = message.get(ENTITIES, []) + as_entities(assessment)
             message.set(ENTITIES, entities, add_to_output=True)
         return messages
 
@@ -155,11 +149,40 @@ class TriageGate(GraphComponent):
             at=time.time(),
             nobody_in_danger=asked and classified["name"] == "deny",
         )
-        if asked and classified["name"] == "affirm":
+        if asked and (classified["name"] == "affirm" or is_unsure(message.get(TEXT) or "")):
             return affirmed(assessment)
         if self._second_reader is None:
             return assessment
-        return settle(assessment, self._second_reader.read(message, assessment))
+        return settle(assessment, self._opinion(self._second_reader, message, assessment))
+
+    def _opinion(self, reader: SecondReader, message: Message, assessment: Assessment) -> Opinion:
+        """The second reader's opinion on the message, and on each passage of a long one."""
+        opinion = reader.read(message, assessment)
+        alone = [reader.read(p, self._assess_alone(p)) for p in message.get(PASSAGES) or []]
+        topics = message.get(INTENT_RANKING) or []
+        return replace(
+            opinion,
+            passage=max((p.emergency for p in alone), default=0.0),
+            off_topic=sum(t["confidence"] for t in topics if t["name"] == "out_of_scope"),
+        )
+
+
+def as_entities(assessment: Assessment) -> List[Dict[Text, Any]]:
+    """What fills slots: the level, whom the danger concerns, and the amounts that were told."""
+
+    def entity(kind: Text, value: Text, start: int = 0, end: int = 0) -> Dict[Text, Any]:
+        place = {"start": start, "end": end, "extractor": "TriageGate"}
+        return {"entity": kind, "value": value, **place}
+
+    told = [entity("level", assessment.level.value)]
+    if assessment.facts.who != "self":
+        told.append(entity("person", assessment.facts.who))
+    told += [entity("amount", a.text, a.start, a.end) for a in assessment.amounts]
+    return told
+
+
+def _is_question(intent: Optional[Text]) -> bool:
+    return (intent or "").startswith("ask_") and intent not in ("ask_bot", "ask_human")
 
 
 def intent_of(
@@ -171,6 +194,8 @@ def intent_of(
         # At the level `urgent` the rule of report_emergency asks the safety question. Words that
         # may be suicidal get their own card, which asks nothing that would not fit.
         return intent if intent == "report_self_harm" else "report_emergency"
+    if assessment.rule_id == READER and assessment.level is Level.URGENT and _is_question(intent):
+        return intent  # answered as what it is, with a word on whom to call today
     if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
         # The level stands until the person lowers it, but a question of its own is
         # answered as what it is; the answer says again whom to call.

@@ -16,9 +16,11 @@ def explain(text: str, assessment: Assessment) -> str:
     lines += [f"  found    {_finding(finding)}" for finding in assessment.findings]
     lines += [f"  amount   {_amount(amount)}" for amount in assessment.amounts]
     if assessment.opinion:
+        opinion = assessment.opinion
+        in_passage = f" ({opinion.passage:.2f} in a passage)" if opinion.passage else ""
         lines.append(
-            f"  second   reader: emergency {assessment.opinion.emergency:.2f}, "
-            f"at least urgent {assessment.opinion.urgent:.2f} (of 1)"
+            f"  second   reader: emergency {opinion.emergency:.2f}{in_passage}, "
+            f"at least urgent {opinion.urgent:.2f} (of 1)"
         )
     if assessment.sources:
         lines.append(f"  sources  {', '.join(assessment.sources)}")

@@ -112,10 +112,16 @@ class Facts:
 
 @dataclass(frozen=True)
 class Opinion:
-    """The second reader's chances, 0 to 1, that a message is an emergency or at least urgent."""
+    """The second reader's chances, 0 to 1, that a message is an emergency or at least urgent.
+
+    `passage` is the highest chance of an emergency in a passage of a long message, read alone;
+    `off_topic` the topic classifier's chance that the message is not about medicines at all.
+    """
 
     emergency: float
     urgent: float
+    passage: float = 0.0
+    off_topic: float = 0.0
 
 
 @dataclass(frozen=True)

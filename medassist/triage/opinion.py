@@ -11,20 +11,43 @@ source, for a clinician to confirm.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from .findings import Assessment, Level, Opinion
 
 SURE = 0.3
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT = 0.05
-"""Score (0 to 1) of an emergency from which the person is asked whether somebody is in danger."""
+DOUBT, DOUBT_OFF_TOPIC = 0.05, 0.15
+"""Score of an emergency from which the person is asked whether somebody is in danger.
+
+The second holds for a message that is off topic: asked for a taxi, few people are in danger.
+"""
+OFF_TOPIC = 0.9
+"""Chance from which a message counts as off topic here."""
 URGENT = 0.25
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.08
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
+NOT_URGENT = 0.05
+"""Score of at least `urgent` below which one urgent sign found by the rules is set aside."""
+PASSAGE_SURE, PASSAGE_DOUBT = 0.9, 0.3
+"""As SURE and DOUBT, for one passage of a long message: what stands around it may turn it."""
 READER = "second_reader"
 """`rule_id` of an assessment that the second reader decided."""
+
+_UNSURE = re.compile(
+    r"\W*(?:(?:um+|er+|well|i'?m|i am)\W+)*"
+    r"(?:maybe|perhaps|possibly|probably|not (?:really )?sure|unsure|i (?:think|guess|suppose) so"
+    r"|(?:i )?do(?:n'?t| not) (?:really )?know|(?:i )?dunno|idk|(?:just )?a (?:bit|little)"
+    r"|kind ?(?:of|a)|sort ?(?:of|a)|hard to (?:say|tell)|can'?t (?:say|tell))\b",
+    re.IGNORECASE,
+)
+
+
+def is_unsure(reply: str) -> bool:
+    """Whether a reply to the safety question is neither yes nor no ("not sure", "a bit")."""
+    return bool(_UNSURE.match(reply.replace("’", "'")))
 
 
 def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
@@ -32,42 +55,66 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
 
     Only this message's own signs are weighed: an amount above its limit, several signs that
     together mean more, what stands from earlier messages and a correction of it are the
-    rules' alone, because the second reader sees only this message.
+    rules' alone, because the second reader sees only this message. Suicidal words found by
+    the rules stand too: the safety question does not fit them.
     """
     heard = replace(assessment, opinion=opinion)
     if assessment.own_level is Level.EMERGENCY:
-        if opinion.emergency < DISMISSED and assessment.by_one_sign:
+        dismissed = max(opinion.emergency, opinion.passage) < DISMISSED
+        if dismissed and assessment.by_one_sign and assessment.kind != "self_harm":
             why = f"{assessment.rule} The second reader does not think so: asked to be sure."
             return replace(heard, level=Level.URGENT, sure_level=Level.URGENT, rule=why, doubt=True)
         return heard
     if assessment.facts.corrected:
         return heard
-    score = f"{100 * opinion.emergency:.0f} of 100"
-    if opinion.emergency >= SURE and assessment.level is not Level.EMERGENCY:
-        why = f"The second reader gives an emergency {score}."
+    if opinion.emergency >= SURE or opinion.passage >= PASSAGE_SURE:
         return replace(
             heard, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
-            rule=why, rule_id=READER, kind=None, sources=("project",), carried=False,
+            rule=f"The second reader gives an emergency {_score(opinion)}.", rule_id=READER,
+            kind=assessment.kind if assessment.carried else None, sources=("project",),
+            carried=False,
         )  # fmt: skip
+    doubt_from = DOUBT_OFF_TOPIC if opinion.off_topic >= OFF_TOPIC else DOUBT
+    doubt = opinion.emergency >= doubt_from or opinion.passage >= PASSAGE_DOUBT
+    if assessment.level is Level.URGENT and _set_aside(assessment, opinion):
+        why = f"{assessment.rule} The second reader is sure that it is not meant so."
+        return replace(
+            heard, level=Level.ROUTINE, own_level=Level.ROUTINE, sure_level=Level.ROUTINE, rule=why
+        )
     if assessment.level is not Level.ROUTINE:
-        asks = opinion.emergency >= DOUBT and not assessment.carried
-        return replace(heard, doubt=asks)
-    if opinion.emergency >= DOUBT or opinion.urgent >= URGENT:
+        return replace(heard, doubt=doubt and not assessment.carried)
+    if doubt or opinion.urgent >= URGENT:
         why = (
-            f"The second reader gives an emergency {score}, something for today "
+            f"The second reader gives an emergency {_score(opinion)}, something for today "
             f"{100 * opinion.urgent:.0f}; the rules see neither."
         )
         return replace(
             heard, level=Level.URGENT, own_level=Level.URGENT, rule=why, rule_id=READER,
-            kind=None, sources=("project",), doubt=opinion.emergency >= DOUBT,
+            kind=None, sources=("project",), doubt=doubt,
         )  # fmt: skip
     return heard
 
 
+def _set_aside(assessment: Assessment, opinion: Opinion) -> bool:
+    """Whether one urgent sign of this message is only a look-alike ("I ran out of checks")."""
+    return (
+        max(opinion.urgent, opinion.passage) < NOT_URGENT
+        and not assessment.carried
+        and assessment.by_one_sign
+        and assessment.kind != "self_harm"
+    )
+
+
+def _score(opinion: Opinion) -> str:
+    if opinion.passage > opinion.emergency:
+        return f"{100 * opinion.passage:.0f} of 100 in a passage"
+    return f"{100 * opinion.emergency:.0f} of 100"
+
+
 def affirmed(assessment: Assessment) -> Assessment:
-    """The assessment of a yes to the safety question: an emergency."""
+    """The assessment of a reply to the safety question that is not a no: an emergency."""
     return replace(
         assessment, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
-        rule="Answered yes to the safety question.", rule_id="safety_question", kind="emergency",
-        sources=("project",), carried=False,
+        rule="The safety question was not answered with no.", rule_id="safety_question",
+        kind="emergency", sources=("project",), carried=False,
     )  # fmt: skip

@@ -52,6 +52,8 @@ def sound(word: str) -> str:
     """The consonants of a word as they are heard; vowels only at the start."""
     for written, heard in SOUNDS:
         word = word.replace(written, heard)
+    if not word:
+        return ""  # silent letters only ("ghgh")
     start = "a" if word[0] in "aeiouy" else word[0]
     rest = re.sub(r"[aeiouyhw]", "", word[1:])
     return start + re.sub(r"(.)\1+", r"\1", rest)

@@ -1,0 +1,93 @@
+"""More than one question in a message: the most dangerous is answered first, then the others."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence, Text
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import INTENT
+from rasa.shared.nlu.training_data.message import Message
+
+from medassist.nlu.parts import CLAUSES
+
+ALSO_ASKED = "also_asked"
+"""The intents to answer after the first one; the actions read it from the parsed message."""
+
+MOST = 3
+"""Answers to one message."""
+_SURE = 0.8
+"""Confidence from which a clause counts as a question of its own."""
+_GRAVEST = (
+    "report_side_effect",
+    "ask_overdose",
+    "ask_stopping",
+    "ask_missed_dose",
+    "ask_interactions",
+    "ask_alcohol",
+)
+"""What is answered before other questions, the gravest first."""
+_NOT_A_TOPIC = ("ask_bot", "ask_human")
+_GIVES_WAY = ("nlu_fallback", "greet", "thank", "inform")
+"""Intents of a whole message that give way to a question that one of its clauses asks."""
+
+Intent = Dict[Text, Any]
+
+
+def is_topic(intent: Intent) -> bool:
+    """Whether an intent has a vetted answer of its own."""
+    name = intent.get("name") or ""
+    return name == "report_side_effect" or (name.startswith("ask_") and name not in _NOT_A_TOPIC)
+
+
+def in_order(whole: Intent, of_clauses: Sequence[Intent]) -> List[Intent]:
+    """What a message asks, to be answered in this order; at most `MOST`.
+
+    `whole` is the intent of the whole message, `of_clauses` those of its clauses in order. The
+    whole message's own intent stands unless two clauses are both sure of others.
+    """
+    if not is_topic(whole) and whole.get("name") not in _GIVES_WAY:
+        return [whole]
+    asked: Dict[Text, Intent] = {}
+    for intent in of_clauses:
+        if is_topic(intent) and intent["confidence"] >= _SURE:
+            asked.setdefault(intent["name"], intent)
+    if not asked:
+        return [whole]
+    if is_topic(whole) and (len(asked) == 1 or whole["confidence"] >= _SURE):
+        asked = {whole["name"]: whole, **{n: i for n, i in asked.items() if n != whole["name"]}}
+
+    def weight(intent: Intent) -> int:
+        name = intent["name"]
+        return _GRAVEST.index(name) if name in _GRAVEST else len(_GRAVEST)
+
+    return sorted(asked.values(), key=weight)[:MOST]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class SeveralQuestions(GraphComponent):
+    """Looks at the intents of a message's clauses beside that of the whole."""
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "SeveralQuestions":
+        """Creates the component; it learns nothing."""
+        return cls()
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Set the intent to answer first, and those to answer after it."""
+        for message in messages:
+            whole: Optional[Intent] = message.get(INTENT)
+            clauses = [clause.get(INTENT) or {} for clause in message.get(CLAUSES) or []]
+            asked = in_order(whole or {}, clauses) if clauses else [whole or {}]
+            if asked[0] is not whole and clauses:
+                message.set(INTENT, asked[0], add_to_output=True)
+            message.set(ALSO_ASKED, [intent["name"] for intent in asked[1:]], add_to_output=True)
+        return messages

@@ -1,0 +1,63 @@
+"""Which rule of the dialogue a message meets: its intent, after triage had its say."""
+
+from __future__ import annotations
+
+import pytest
+
+from medassist.nlu.triage import intent_of
+from medassist.triage.assess import Assessment, Level
+from medassist.triage.opinion import READER
+
+
+def assessment(level: Level, **more: object) -> Assessment:
+    return Assessment(level=level, rule="because", rule_id=str(more.pop("rule_id", "x")), **more)  # type: ignore[arg-type]
+
+
+def ranked(*names: str) -> list[dict[str, object]]:
+    return [{"name": name, "confidence": 0.5} for name in names]
+
+
+def chosen(made: Assessment, *names: str) -> str | None:
+    return intent_of(made, {"name": names[0], "confidence": 0.5}, ranked(*names))
+
+
+def test_doubt_meets_the_safety_question() -> None:
+    doubted = assessment(Level.URGENT, doubt=True)
+    assert chosen(doubted, "ask_dose") == "report_emergency"
+    assert chosen(doubted, "report_withdrawal") == "report_emergency"
+
+
+def test_words_that_may_be_suicidal_get_their_own_card() -> None:
+    assert chosen(assessment(Level.URGENT, doubt=True), "report_self_harm") == "report_self_harm"
+
+
+def test_a_card_of_the_rules_wins_over_the_classifier() -> None:
+    made = assessment(Level.EMERGENCY, kind="overdose")
+    assert chosen(made, "ask_dose", "report_withdrawal") == "report_overdose"
+
+
+def test_an_emergency_of_the_second_reader_takes_the_likeliest_card() -> None:
+    made = assessment(Level.EMERGENCY, rule_id=READER)
+    assert (
+        chosen(made, "ask_dose", "report_side_effect", "report_withdrawal") == "report_withdrawal"
+    )
+    assert chosen(made, "ask_dose", "ask_uses") == "report_emergency"
+
+
+def test_a_question_that_should_be_heard_of_today_stays_a_question() -> None:
+    made = assessment(Level.URGENT, rule_id=READER)
+    assert chosen(made, "ask_side_effects", "report_side_effect") == "ask_side_effects"
+    assert chosen(made, "inform", "report_side_effect") == "report_side_effect"
+
+
+@pytest.mark.parametrize("alarming", ["report_emergency", "report_overdose", "report_self_harm"])
+def test_what_only_sounds_alarming_is_answered_as_the_next_likeliest(alarming: str) -> None:
+    made = assessment(Level.ROUTINE)
+    assert chosen(made, alarming, "report_withdrawal", "ask_overdose") == "ask_overdose"
+    assert chosen(made, alarming) == "nlu_fallback"
+
+
+def test_a_question_during_a_standing_emergency_is_answered_as_what_it_is() -> None:
+    made = assessment(Level.EMERGENCY, carried=True, kind="overdose")
+    assert chosen(made, "ask_uses") == "ask_uses"
+    assert chosen(made, "inform") == "report_overdose"

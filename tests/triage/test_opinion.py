@@ -1,0 +1,118 @@
+"""The second reader beside the rules: who is believed, and when the person is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from medassist.triage.assess import Level
+from medassist.triage.explanation import explain
+from medassist.triage.findings import Assessment, Opinion
+from medassist.triage.opinion import affirmed, is_unsure, settle
+from tests.triage.conftest import Say
+
+SURE = Opinion(emergency=0.9, urgent=0.95)
+WONDERS = Opinion(emergency=0.1, urgent=0.2)
+CALM = Opinion(emergency=0.001, urgent=0.01)
+
+
+def test_what_the_rules_do_not_see_the_second_reader_raises(say: Say) -> None:
+    heard = settle(say("her bag rolled down the steps and so did she"), SURE)
+    assert (heard.level, heard.rule_id, heard.doubt) == (Level.EMERGENCY, "second_reader", False)
+    assert "90 of 100" in heard.rule
+
+
+def test_a_doubt_of_the_second_reader_is_asked_about(say: Say) -> None:
+    heard = settle(say("her bag rolled down the steps"), WONDERS)
+    assert (heard.level, heard.doubt, heard.sure_level) == (Level.URGENT, True, Level.ROUTINE)
+
+
+def test_a_calm_second_reader_leaves_a_routine_message_alone(say: Say) -> None:
+    heard = settle(say("what is baclofen used for"), CALM)
+    assert (heard.level, heard.doubt) == (Level.ROUTINE, False)
+
+
+def test_something_for_today_is_urgent_and_nobody_is_asked(say: Say) -> None:
+    heard = settle(say("my ankles have swollen since monday"), Opinion(0.01, 0.8))
+    assert (heard.level, heard.doubt) == (Level.URGENT, False)
+
+
+def test_one_sign_that_only_the_rules_see_is_asked_about_and_never_dropped(say: Say) -> None:
+    rules = say("i can't breathe")
+    assert rules.level is Level.EMERGENCY
+    heard = settle(rules, CALM)
+    assert (heard.level, heard.doubt, heard.sure_level) == (Level.URGENT, True, Level.URGENT)
+
+
+@pytest.mark.parametrize("words", ["i took 30 baclofen", "i want to kill myself"])
+def test_amounts_and_suicidal_words_stand_whatever_the_second_reader_thinks(
+    say: Say, words: str
+) -> None:
+    heard = settle(say(words), CALM)
+    assert (heard.level, heard.doubt) == (Level.EMERGENCY, False)
+
+
+def test_an_urgent_sign_that_only_looks_like_one_is_set_aside(say: Say) -> None:
+    rules = say("i ran out of checks", about=None)
+    assert rules.level is Level.URGENT
+    assert settle(rules, CALM).level is Level.ROUTINE
+    assert settle(rules, Opinion(0.001, 0.3)).level is Level.URGENT
+
+
+def test_what_stands_from_an_earlier_message_is_never_set_aside(say: Say) -> None:
+    assert settle(say("i ran out of baclofen", "thank you"), CALM).level is Level.URGENT
+
+
+def test_a_message_about_something_else_needs_more_doubt(say: Say) -> None:
+    calm = say("please order a taxi")
+    assert settle(calm, Opinion(0.1, 0.1)).doubt
+    assert not settle(calm, Opinion(0.1, 0.1, off_topic=0.95)).doubt
+    assert settle(calm, Opinion(0.2, 0.2, off_topic=0.95)).doubt
+
+
+def test_one_passage_of_danger_in_a_long_message_is_enough(say: Say) -> None:
+    calm = say("what a week it was")
+    assert settle(calm, Opinion(0.01, 0.02, passage=0.95)).level is Level.EMERGENCY
+    assert settle(calm, Opinion(0.01, 0.02, passage=0.5)).doubt
+    assert not settle(calm, Opinion(0.01, 0.02, passage=0.2)).doubt
+
+
+def test_a_new_danger_after_an_old_one_counts_as_its_own(say: Say) -> None:
+    carried = say("i took 30 baclofen", "and now i am on the bathroom floor")
+    assert carried.carried
+    heard = settle(carried, SURE)
+    assert (heard.level, heard.carried, heard.kind) == (Level.EMERGENCY, False, "overdose")
+
+
+def test_a_correction_is_not_raised_again_by_its_words(say: Say) -> None:
+    corrected = say("i took 30 baclofen", "sorry, i meant 10 mg, one tablet")
+    assert corrected.facts.corrected
+    assert settle(corrected, SURE).level is corrected.level
+
+
+def test_a_yes_to_the_safety_question_is_an_emergency(say: Say) -> None:
+    assert affirmed(say("yes")).level is Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "reply", ["not sure", "I'm not really sure", "maybe", "i think so", "A bit", "dont know", "Idk",
+              "hard to say", "um, kinda", "I don’t know"],
+)  # fmt: skip
+def test_an_unsure_reply_is_recognised(reply: str) -> None:
+    assert is_unsure(reply)
+
+
+@pytest.mark.parametrize("reply", ["no", "nobody is", "no i'm fine", "what is it for", "bitter"])
+def test_a_no_or_a_question_is_not_an_unsure_reply(reply: str) -> None:
+    assert not is_unsure(reply)
+
+
+def test_the_second_reader_stands_in_the_explanation(say: Say) -> None:
+    heard = settle(say("her bag rolled down the steps"), Opinion(0.1, 0.2, passage=0.4))
+    said = explain("her bag rolled down the steps", heard)
+    assert "URGENT (in doubt: the safety question is asked)" in said
+    assert "emergency 0.10 (0.40 in a passage), at least urgent 0.20" in said
+
+
+def test_an_assessment_with_an_opinion_can_be_stored_and_read_back(say: Say) -> None:
+    heard = settle(say("i took 30 baclofen"), SURE)
+    assert Assessment.from_dict(heard.to_dict()) == heard
