@@ -53,8 +53,8 @@ _ASKED_IN_A_SITUATION = {
     "ask_onset_duration",
 }
 _NEARLY = 0.4
-_SURE_WITHOUT_NAME = 0.7
-"""Chosen on the off-topic set: below it, questions that name no medicine are mostly not ours."""
+_SURE_WITHOUT_NAME = 0.8
+"""Chosen on the off-topic sets: below it, questions that name no medicine are mostly not ours."""
 _TWO_MEDICINES = {"ask_interactions", "ask_alcohol", "ask_comparison"}
 
 
@@ -109,6 +109,12 @@ def settled_topic(
         if asked["name"] in _ASKED_IN_A_SITUATION and other["name"] in about_situation:
             return asked
     return None
+
+
+def are_one_medicine(medicines: List[Dict[Text, Any]]) -> bool:
+    """Whether two names of one medicine are compared ("is Lioresal the same as baclofen")."""
+    written = {m["name"].lower() for m in medicines}
+    return len(written) > 1 and len({m["value"] for m in medicines}) == 1
 
 
 def is_unanchored(
@@ -185,6 +191,10 @@ class DetailsExtractor(GraphComponent):
                 intent = settled["name"]
                 message.set(INTENT, settled, add_to_output=True)
             medicines = [e for e in entities if e["entity"] == "medicine"]
+            if intent == "ask_comparison" and are_one_medicine(medicines):
+                intent = "ask_about"
+                confidence = (message.get(INTENT) or {}).get("confidence", 0.0)
+                message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
             if is_unanchored(message.get(INTENT) or {}, entities, known):
                 fallback = {"name": "nlu_fallback", "confidence": _SURE_WITHOUT_NAME}
                 intent = "nlu_fallback"

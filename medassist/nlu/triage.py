@@ -159,11 +159,12 @@ class TriageGate(GraphComponent):
         """The second reader's opinion on the message, and on each passage of a long one."""
         opinion = reader.read(message, assessment)
         alone = [reader.read(p, self._assess_alone(p)) for p in message.get(PASSAGES) or []]
-        topics = message.get(INTENT_RANKING) or []
+        topics = [t for t in message.get(INTENT_RANKING) or [] if t["name"] != "nlu_fallback"]
         return replace(
             opinion,
             passage=max((p.emergency for p in alone), default=0.0),
             off_topic=sum(t["confidence"] for t in topics if t["name"] == "out_of_scope"),
+            ordinary=sum(t["confidence"] for t in topics if not t["name"].startswith("report_")),
         )
 
 

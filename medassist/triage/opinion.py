@@ -4,9 +4,10 @@ The rules know what was written into them and explain themselves; they miss word
 of, and are caught by some that only look dangerous. A classifier trained on labelled messages
 (`data/nlu/danger_*.yml`) fails elsewhere. It sees what the rules found, so its score is the
 belief of both. Where it is sure, it raises the level; where the two disagree, the person is
-asked; it never turns an emergency of the rules into nothing. The thresholds were chosen on
-the evaluation sets, looking at counts only (data/evaluation/README.md); `project` is their
-source, for a clinician to confirm.
+asked. A sign that the rules found is taken for a mere word only where the second reader all but
+excludes danger and the topic classifier, too, sees a question. The thresholds were chosen on the
+evaluation sets, looking at counts only (data/evaluation/README.md); `project` is their source,
+for a clinician to confirm.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ URGENT = 0.25
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.08
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
+IMPOSSIBLE, ORDINARY = 0.01, 0.9
+"""A sign that the rules found is only named, and nobody is asked ("is a seizure listed for it"),
+where the score of an emergency is below the first and the topic classifier is this sure that
+nothing is reported: two readers against one."""
 NOT_URGENT = 0.05
 """Score of at least `urgent` below which one urgent sign found by the rules is set aside."""
 PASSAGE_SURE, PASSAGE_DOUBT = 0.9, 0.3
@@ -59,9 +64,11 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
     the rules stand too: the safety question does not fit them.
     """
     heard = replace(assessment, opinion=opinion)
+    believed = max(opinion.emergency, opinion.passage)
     if assessment.own_level is Level.EMERGENCY:
-        dismissed = max(opinion.emergency, opinion.passage) < DISMISSED
-        if dismissed and assessment.by_one_sign and assessment.kind != "self_harm":
+        if believed < IMPOSSIBLE and opinion.ordinary >= ORDINARY and _by_one_sign(assessment):
+            return _only_named(heard)
+        if believed < DISMISSED and _by_one_sign(assessment):
             why = f"{assessment.rule} The second reader does not think so: asked to be sure."
             return replace(heard, level=Level.URGENT, sure_level=Level.URGENT, rule=why, doubt=True)
         return heard
@@ -76,11 +83,8 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
         )  # fmt: skip
     doubt_from = DOUBT_OFF_TOPIC if opinion.off_topic >= OFF_TOPIC else DOUBT
     doubt = opinion.emergency >= doubt_from or opinion.passage >= PASSAGE_DOUBT
-    if assessment.level is Level.URGENT and _set_aside(assessment, opinion):
-        why = f"{assessment.rule} The second reader is sure that it is not meant so."
-        return replace(
-            heard, level=Level.ROUTINE, own_level=Level.ROUTINE, sure_level=Level.ROUTINE, rule=why
-        )
+    if max(opinion.urgent, opinion.passage) < NOT_URGENT and _by_one_sign(assessment):
+        return _only_named(heard)
     if assessment.level is not Level.ROUTINE:
         return replace(heard, doubt=doubt and not assessment.carried)
     if doubt or opinion.urgent >= URGENT:
@@ -95,14 +99,17 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
     return heard
 
 
-def _set_aside(assessment: Assessment, opinion: Opinion) -> bool:
-    """Whether one urgent sign of this message is only a look-alike ("I ran out of checks")."""
-    return (
-        max(opinion.urgent, opinion.passage) < NOT_URGENT
-        and not assessment.carried
-        and assessment.by_one_sign
-        and assessment.kind != "self_harm"
-    )
+def _by_one_sign(assessment: Assessment) -> bool:
+    """Whether one sign of this message alone decided, and not suicidal words."""
+    return assessment.by_one_sign and not assessment.carried and assessment.kind != "self_harm"
+
+
+def _only_named(heard: Assessment) -> Assessment:
+    """The assessment of a look-alike ("I ran out of checks"): routine, the finding kept."""
+    return replace(
+        heard, level=Level.ROUTINE, own_level=Level.ROUTINE, sure_level=Level.ROUTINE,
+        rule=f"{heard.rule} The second reader is sure that it is not meant so.",
+    )  # fmt: skip
 
 
 def _score(opinion: Opinion) -> str:

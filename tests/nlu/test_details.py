@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from medassist.nlu.details import assign_roles, is_unanchored, settled_topic
+from medassist.nlu.details import are_one_medicine, assign_roles, is_unanchored, settled_topic
 
 
 def mentions(text: str, *names: str) -> list[dict[str, Any]]:
@@ -98,3 +98,17 @@ def test_a_question_without_any_medicine_must_be_sure(
 ) -> None:
     entities = mentions("x", "x") if named else []
     assert is_unanchored({"name": intent, "confidence": confidence}, entities, known) is guessed
+
+
+@pytest.mark.parametrize(
+    ("names", "one"),
+    [
+        ([("lioresal", "baclofen"), ("baclofen", "baclofen")], True),
+        ([("Baclofen", "baclofen"), ("baclofen", "baclofen")], False),
+        ([("lyrica", "pregabalin"), ("gabapentin", "gabapentin")], False),
+        ([("baclofen", "baclofen")], False),
+    ],
+)
+def test_a_brand_and_its_medicine_are_one(names: list[tuple[str, str]], one: bool) -> None:
+    medicines = [{"name": name, "value": value} for name, value in names]
+    assert are_one_medicine(medicines) is one

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.nlu.triage import intent_of
-from medassist.triage.assess import Assessment, Level
+from medassist.nlu.triage import as_entities, intent_of
+from medassist.triage.assess import Assessment, Level, Triage
 from medassist.triage.opinion import READER
+from tests.triage.conftest import SAFETY
 
 
 def assessment(level: Level, **more: object) -> Assessment:
@@ -61,3 +62,12 @@ def test_a_question_during_a_standing_emergency_is_answered_as_what_it_is() -> N
     made = assessment(Level.EMERGENCY, carried=True, kind="overdose")
     assert chosen(made, "ask_uses") == "ask_uses"
     assert chosen(made, "inform") == "report_overdose"
+
+
+def test_amount_and_person_become_details_of_the_message() -> None:
+    triage = Triage.load(SAFETY)
+    made = as_entities(triage.assess("my daughter swallowed 3 of my 10 mg tablets"))
+    told = {entity["entity"]: entity["value"] for entity in made}
+    assert told["level"] == "emergency"
+    assert told["person"] == "child"
+    assert "3" in told["amount"]

@@ -43,6 +43,17 @@ def test_one_sign_that_only_the_rules_see_is_asked_about_and_never_dropped(say: 
     assert (heard.level, heard.doubt, heard.sure_level) == (Level.URGENT, True, Level.URGENT)
 
 
+def test_a_sign_that_is_only_named_in_a_question_is_answered(say: Say) -> None:
+    rules = say("bupropion seizures risk", about=None)
+    assert rules.level is Level.EMERGENCY
+    question = Opinion(0.001, 0.001, ordinary=0.99)
+    assert settle(rules, question).level is Level.ROUTINE
+    assert settle(rules, Opinion(0.001, 0.001, ordinary=0.5)).doubt
+    assert settle(rules, Opinion(0.02, 0.02, ordinary=0.99)).doubt
+    assert settle(say("i took 30 baclofen"), question).level is Level.EMERGENCY
+    assert settle(say("i want to kill myself"), question).level is Level.EMERGENCY
+
+
 @pytest.mark.parametrize("words", ["i took 30 baclofen", "i want to kill myself"])
 def test_amounts_and_suicidal_words_stand_whatever_the_second_reader_thinks(
     say: Say, words: str
