@@ -30,6 +30,9 @@ _ASKS = (
     r"(?:can|could|should|may|must|do|does|did|is|are|will|would|what|what's|whats|how|when|why|"
     r"which|where)\b"
 )
+_QUESTION = re.compile(
+    rf"\W*(?:(?:and|also|so|but|ok|tell me|i want to know)\s+)*{_ASKS}", re.IGNORECASE
+)
 _BETWEEN = re.compile(
     # A sentence ends; or a question begins after a comma or a link word, or as "can I" does.
     rf"(?<=[.?!;\n])\s+|\s*,\s*(?:and\s+|but\s+|so\s+)?(?:also\s+)?(?={_ASKS})"
@@ -73,6 +76,11 @@ def clauses(text: str) -> List[str]:
         else:
             found.append(clause)
     return found[:_MOST_CLAUSES] if len(found) > 1 else []
+
+
+def asks(clause: str) -> bool:
+    """Whether a clause has the form of a question; "my aunt is on it" only tells."""
+    return "?" in clause or bool(_QUESTION.match(clause))
 
 
 def set_parts(message: Message, text: str) -> None:

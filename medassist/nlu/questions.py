@@ -8,18 +8,18 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import INTENT
+from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from medassist.nlu.parts import CLAUSES
+from medassist.nlu.parts import CLAUSES, asks
 
 ALSO_ASKED = "also_asked"
 """The intents to answer after the first one; the actions read it from the parsed message."""
 
 MOST = 3
 """Answers to one message."""
-_SURE = 0.8
-"""Confidence from which a clause counts as a question of its own."""
+_SURE, _SURE_OF_SYMPTOM = 0.8, 0.5
+"""Confidence from which a clause counts as a question of its own, or as a symptom to answer."""
 _GRAVEST = (
     "report_side_effect",
     "ask_overdose",
@@ -36,10 +36,15 @@ _GIVES_WAY = ("nlu_fallback", "greet", "thank", "inform")
 Intent = Dict[Text, Any]
 
 
+def is_report(intent: Intent) -> bool:
+    """Whether an intent tells of a symptom."""
+    return intent.get("name") == "report_side_effect"
+
+
 def is_topic(intent: Intent) -> bool:
     """Whether an intent has a vetted answer of its own."""
     name = intent.get("name") or ""
-    return name == "report_side_effect" or (name.startswith("ask_") and name not in _NOT_A_TOPIC)
+    return is_report(intent) or (name.startswith("ask_") and name not in _NOT_A_TOPIC)
 
 
 def in_order(whole: Intent, of_clauses: Sequence[Intent]) -> List[Intent]:
@@ -50,9 +55,10 @@ def in_order(whole: Intent, of_clauses: Sequence[Intent]) -> List[Intent]:
     """
     if not is_topic(whole) and whole.get("name") not in _GIVES_WAY:
         return [whole]
+    sure_of = {False: _SURE, True: _SURE_OF_SYMPTOM}
     asked: Dict[Text, Intent] = {}
     for intent in of_clauses:
-        if is_topic(intent) and intent["confidence"] >= _SURE:
+        if is_topic(intent) and intent["confidence"] >= sure_of[is_report(intent)]:
             asked.setdefault(intent["name"], intent)
     if not asked:
         return [whole]
@@ -85,7 +91,11 @@ class SeveralQuestions(GraphComponent):
         """Set the intent to answer first, and those to answer after it."""
         for message in messages:
             whole: Optional[Intent] = message.get(INTENT)
-            clauses = [clause.get(INTENT) or {} for clause in message.get(CLAUSES) or []]
+            clauses = [
+                clause.get(INTENT) or {}
+                for clause in message.get(CLAUSES) or []
+                if asks(clause.get(TEXT)) or is_report(clause.get(INTENT) or {})
+            ]
             asked = in_order(whole or {}, clauses) if clauses else [whole or {}]
             if asked[0] is not whole and clauses:
                 message.set(INTENT, asked[0], add_to_output=True)

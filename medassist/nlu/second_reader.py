@@ -2,7 +2,7 @@
 
 One is linear over the wording, the meaning and what the rules found; the other a network with
 one hidden layer over the meaning and what the rules found. They err in different places, so
-their mean is better than either (docs/understanding.md has the figures).
+their mean is better than either (`docs/understanding.md`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from medassist.medicines.files import read_medicines
 from medassist.nlu.details import INTENT_RANKING
 from medassist.nlu.medicines import MENTIONS
-from medassist.nlu.parts import PASSAGES
+from medassist.nlu.parts import CLAUSES, PASSAGES
 from medassist.nlu.second_reader import SecondReader
 from medassist.settings import load_settings
 from medassist.triage.assess import Assessment, Level, Triage
@@ -159,13 +159,17 @@ class TriageGate(GraphComponent):
         """The second reader's opinion on the message, and on each passage of a long one."""
         opinion = reader.read(message, assessment)
         alone = [reader.read(p, self._assess_alone(p)) for p in message.get(PASSAGES) or []]
-        topics = [t for t in message.get(INTENT_RANKING) or [] if t["name"] != "nlu_fallback"]
         return replace(
             opinion,
             passage=max((p.emergency for p in alone), default=0.0),
-            off_topic=sum(t["confidence"] for t in topics if t["name"] == "out_of_scope"),
-            ordinary=sum(t["confidence"] for t in topics if not t["name"].startswith("report_")),
+            ordinary=min(_ordinary(m) for m in (message, *(message.get(CLAUSES) or []))),
         )
+
+
+def _ordinary(message: Message) -> float:
+    """The topic classifier's chance that a message, or a clause of it, reports nothing."""
+    told = (r for r in message.get(INTENT_RANKING) or [] if r["name"] != "nlu_fallback")
+    return float(sum(r["confidence"] for r in told if not r["name"].startswith("report_")))
 
 
 def as_entities(assessment: Assessment) -> List[Dict[Text, Any]]:
@@ -197,6 +201,8 @@ def intent_of(
         return intent if intent == "report_self_harm" else "report_emergency"
     if assessment.rule_id == READER and assessment.level is Level.URGENT and _is_question(intent):
         return intent  # answered as what it is, with a word on whom to call today
+    if assessment.carried and assessment.level is Level.URGENT and intent == "deny":
+        return intent  # the no to the safety question; asking it again would be a loop
     if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
         # The level stands until the person lowers it, but a question of its own is
         # answered as what it is; the answer says again whom to call.

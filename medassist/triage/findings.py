@@ -115,14 +115,13 @@ class Opinion:
     """The second reader's chances, 0 to 1, that a message is an emergency or at least urgent.
 
     `passage` is the highest chance of an emergency in a passage of a long message, read alone;
-    `off_topic` the topic classifier's chance that the message is not about medicines at all, and
-    `ordinary` its chance that it reports nothing: a question, small talk or something else.
+    `ordinary` the topic classifier's chance that no part of the message reports anything: that it
+    is a question, small talk or something else.
     """
 
     emergency: float
     urgent: float
     passage: float = 0.0
-    off_topic: float = 0.0
     ordinary: float = 0.0
 
 

@@ -17,24 +17,20 @@ from dataclasses import replace
 
 from .findings import Assessment, Level, Opinion
 
-SURE = 0.3
+ORDINARY = 0.9
+"""Chance from which the topic classifier counts as sure that a message reports nothing."""
+SURE, SURE_IF_ORDINARY = 0.2, 0.5
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT, DOUBT_OFF_TOPIC = 0.05, 0.15
-"""Score of an emergency from which the person is asked whether somebody is in danger.
-
-The second holds for a message that is off topic: asked for a taxi, few people are in danger.
-"""
-OFF_TOPIC = 0.9
-"""Chance from which a message counts as off topic here."""
+DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.1
+"""Score of an emergency from which the person is asked whether somebody is in danger."""
 URGENT = 0.25
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.08
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
-IMPOSSIBLE, ORDINARY = 0.01, 0.9
-"""A sign that the rules found is only named, and nobody is asked ("is a seizure listed for it"),
-where the score of an emergency is below the first and the topic classifier is this sure that
-nothing is reported: two readers against one."""
-NOT_URGENT = 0.05
+IMPOSSIBLE = 0.01
+"""Score of an emergency below which, in an ordinary message, a sign found by the rules is only
+named and nobody is asked ("bupropion seizures risk"): two readers against one."""
+NOT_URGENT = 0.01
 """Score of at least `urgent` below which one urgent sign found by the rules is set aside."""
 PASSAGE_SURE, PASSAGE_DOUBT = 0.9, 0.3
 """As SURE and DOUBT, for one passage of a long message: what stands around it may turn it."""
@@ -74,14 +70,15 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
         return heard
     if assessment.facts.corrected:
         return heard
-    if opinion.emergency >= SURE or opinion.passage >= PASSAGE_SURE:
+    ordinary = opinion.ordinary >= ORDINARY
+    sure_from, doubt_from = (SURE_IF_ORDINARY, DOUBT_IF_ORDINARY) if ordinary else (SURE, DOUBT)
+    if opinion.emergency >= sure_from or opinion.passage >= PASSAGE_SURE:
         return replace(
             heard, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
             rule=f"The second reader gives an emergency {_score(opinion)}.", rule_id=READER,
             kind=assessment.kind if assessment.carried else None, sources=("project",),
             carried=False,
         )  # fmt: skip
-    doubt_from = DOUBT_OFF_TOPIC if opinion.off_topic >= OFF_TOPIC else DOUBT
     doubt = opinion.emergency >= doubt_from or opinion.passage >= PASSAGE_DOUBT
     if max(opinion.urgent, opinion.passage) < NOT_URGENT and _by_one_sign(assessment):
         return _only_named(heard)

@@ -90,6 +90,6 @@ def test_one_sentence_that_the_rules_do_not_know_is_found_in_a_long_message(leve
         "We are back from two weeks at the sea and the children loved every minute of it. "
         "The food was good and the room was clean. I take my tablets in the morning with tea. "
     )
-    more = "Anyway, I wanted to ask you how the tablets should be stored when it is warm outside."
+    more = "What I wanted to ask you is how the tablets are kept when it is warm outside."
     assert level(f"{holiday}The mirror does not fog when I hold it to his mouth. {more}") >= 1
     assert level(holiday + more) == 0

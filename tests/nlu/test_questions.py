@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.nlu.parts import clauses
+from medassist.nlu.parts import asks, clauses
 from medassist.nlu.questions import in_order
 
 
@@ -64,3 +64,15 @@ def test_a_question_behind_a_greeting_or_a_muddle_is_answered() -> None:
 @pytest.mark.parametrize("whole", ["report_overdose", "out_of_scope", "ask_human", "forget_me"])
 def test_reports_and_other_matters_are_not_changed(whole: str) -> None:
     assert order(intent(whole), intent("ask_uses"), intent("ask_dose")) == [whole]
+
+
+@pytest.mark.parametrize(
+    "clause", ["can i drink on it", "Also how long till it works", "with food?"]
+)
+def test_a_question_is_known_by_its_form(clause: str) -> None:
+    assert asks(clause)
+
+
+@pytest.mark.parametrize("clause", ["my elderly aunt is on baclofen.", "I missed my dose"])
+def test_what_only_tells_is_no_question(clause: str) -> None:
+    assert not asks(clause)

@@ -64,6 +64,14 @@ def test_a_question_during_a_standing_emergency_is_answered_as_what_it_is() -> N
     assert chosen(made, "inform") == "report_overdose"
 
 
+def test_a_no_to_the_safety_question_is_heard_also_while_something_stands() -> None:
+    standing = assessment(Level.URGENT, carried=True, kind="emergency")
+    assert chosen(standing, "deny") == "deny"
+    assert chosen(assessment(Level.EMERGENCY, carried=True, kind="overdose"), "deny") == (
+        "report_overdose"
+    )
+
+
 def test_amount_and_person_become_details_of_the_message() -> None:
     triage = Triage.load(SAFETY)
     made = as_entities(triage.assess("my daughter swallowed 3 of my 10 mg tablets"))

@@ -73,11 +73,13 @@ def test_what_stands_from_an_earlier_message_is_never_set_aside(say: Say) -> Non
     assert settle(say("i ran out of baclofen", "thank you"), CALM).level is Level.URGENT
 
 
-def test_a_message_about_something_else_needs_more_doubt(say: Say) -> None:
+def test_a_message_that_reports_nothing_needs_more_doubt(say: Say) -> None:
     calm = say("please order a taxi")
-    assert settle(calm, Opinion(0.1, 0.1)).doubt
-    assert not settle(calm, Opinion(0.1, 0.1, off_topic=0.95)).doubt
-    assert settle(calm, Opinion(0.2, 0.2, off_topic=0.95)).doubt
+    assert settle(calm, Opinion(0.06, 0.06)).doubt
+    assert not settle(calm, Opinion(0.06, 0.06, ordinary=0.95)).doubt
+    assert settle(calm, Opinion(0.3, 0.3)).level is Level.EMERGENCY
+    assert settle(calm, Opinion(0.3, 0.3, ordinary=0.95)).doubt
+    assert settle(calm, Opinion(0.6, 0.6, ordinary=0.95)).level is Level.EMERGENCY
 
 
 def test_one_passage_of_danger_in_a_long_message_is_enough(say: Say) -> None:
