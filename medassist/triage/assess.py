@@ -35,7 +35,6 @@ IT_HAPPENS = "it_happens"
 """The sign of "my son is having one" after a question about a danger sign."""
 ANYBODY = "anybody"
 """In `counts_when`: the sign counts even if nobody is named ("what is the lethal dose")."""
-DOUBTFUL = frozenset({"hypothetical", "asked", "chronic", "historical", "family", "study"})
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,6 @@ class Triage:
             sources=decision.sources,
             own_level=own,
             carried=carried,
-            in_doubt=any(f.context in DOUBTFUL and f.level is Level.EMERGENCY for f in findings)
-            and own is not Level.EMERGENCY,
             at=at,
         )
 

@@ -104,7 +104,6 @@ class Facts:
     denied: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     taken: tuple[TakenAmount, ...] = ()
-    since: str | None = None
     who: str = "self"
     corrected: bool = False
     asked: tuple[str, ...] = ()
@@ -132,9 +131,8 @@ class Assessment:
     `rule` is the rule that decided, in words; `rule_id` its name in the safety files. `kind` is
     the card that fits: emergency, overdose, self_harm, withdrawal, side_effect or None.
     `own_level` is what this message says by itself and with earlier facts; `level` never falls
-    below what an earlier message raised and no later one lowered (`carried`). `in_doubt` tells
-    that a danger sign was set aside for a reason that may be wrong. `opinion` is the second
-    reader's; `doubt` that the person is to be asked whether somebody is in danger, and
+    below what an earlier message raised and no later one lowered (`carried`). `opinion` is the
+    second reader's; `doubt` that the person is to be asked whether somebody is in danger, and
     `sure_level` what stands when the answer is no.
     """
 
@@ -148,7 +146,6 @@ class Assessment:
     sources: tuple[str, ...] = ()
     own_level: Level = Level.ROUTINE
     carried: bool = False
-    in_doubt: bool = False
     at: float | None = None
     opinion: Opinion | None = None
     doubt: bool = False
@@ -183,7 +180,6 @@ class Assessment:
             sources=tuple(stored["sources"]),
             own_level=Level(stored["own_level"]),
             carried=stored["carried"],
-            in_doubt=stored["in_doubt"],
             at=stored["at"],
             opinion=Opinion(**stored["opinion"]) if stored["opinion"] else None,
             doubt=stored["doubt"],

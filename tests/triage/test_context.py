@@ -116,8 +116,3 @@ def test_an_if_does_not_lower_suicidal_words(say: Say, words: str) -> None:
 
 def test_hopelessness_without_suicidal_words_is_urgent(say: Say) -> None:
     assert say("i feel so hopeless").level is Level.URGENT
-
-
-def test_a_sign_set_aside_leaves_a_doubt_behind(say: Say) -> None:
-    assert say("what if i have a seizure").in_doubt
-    assert not say("how do i store it").in_doubt

@@ -12,7 +12,7 @@ from tests.triage.conftest import Say
 
 SURE = Opinion(emergency=0.9, urgent=0.95)
 WONDERS = Opinion(emergency=0.1, urgent=0.2)
-CALM = Opinion(emergency=0.001, urgent=0.01)
+CALM = Opinion(emergency=0.001, urgent=0.005)
 
 
 def test_what_the_rules_do_not_see_the_second_reader_raises(say: Say) -> None:
