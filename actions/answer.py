@@ -99,8 +99,9 @@ def answer_also_asked(dispatcher: CollectingDispatcher, tracker: Tracker) -> Non
     """Answer the other questions of a message that asks several (medassist/nlu/questions.py)."""
     medicine = tracker.get_slot("medicine")
     named = {entity["value"] for entity in entities(tracker, "medicine")}
-    if not medicine or len(named) > 1:
-        return  # which question is about which medicine is not known
+    others = named - {medicine} or entities(tracker, "class") or entities(tracker, "substance")
+    if not medicine or others:
+        return  # which question is about which of them is not known
     for intent in tracker.latest_message.get("also_asked") or []:
         topic = intent if intent.startswith("report_") else intent.removeprefix("ask_")
         answer = answers().find(medicine, topic, latest_text(tracker))

@@ -14,6 +14,7 @@ from actions.base import (
     database,
     intent_of,
     latest_text,
+    level_of,
     message_in_doubt,
     numbers,
     say_buttons,
@@ -124,6 +125,9 @@ def nobody_in_danger(dispatcher: CollectingDispatcher, tracker: Tracker) -> list
     """After a no to the safety question, what was asked before it is answered."""
     calmed = f"Good. If that changes, call {numbers()['emergency_number']} at once."
     asked, words = message_in_doubt(tracker)
+    kind = (tracker.latest_message.get("triage") or {}).get("kind")
+    if level_of(tracker) != "routine" and kind in ("overdose", "withdrawal", "side_effect"):
+        asked = f"report_{kind}"  # what still stands is answered before anything else
     if asked.startswith("ask_") and asked not in ("ask_bot", "ask_human"):
         dispatcher.utter_message(text=calmed)
         return answer_topic(dispatcher, tracker, asked.removeprefix("ask_"), words)

@@ -18,6 +18,7 @@ from rasa.shared.nlu.training_data.message import Message
 from medassist.medicines.files import read_medicines
 from medassist.medicines.situations import Situations
 from medassist.nlu.medicines import UNKNOWN_WORDS, as_entity
+from medassist.nlu.questions import ALSO_ASKED
 from medassist.nlu.times import times
 from medassist.settings import load_settings
 
@@ -186,7 +187,8 @@ class DetailsExtractor(GraphComponent):
             intent = (message.get(INTENT) or {}).get("name") or ""
             known = tracker.get_slot("medicine") if tracker else None
             told = {found.situation.value: found for found in self._situations.find(text)}
-            settled = settled_topic(message.get(INTENT_RANKING) or [], told)
+            several = message.get(ALSO_ASKED)  # then each has its own ranking
+            settled = None if several else settled_topic(message.get(INTENT_RANKING) or [], told)
             if settled:
                 intent = settled["name"]
                 message.set(INTENT, settled, add_to_output=True)

@@ -20,6 +20,8 @@ _SHORT = 25
 """Words up to which a message is one passage."""
 _LONGEST, _LEAST = 24, 8
 """Words of a passage: a longer sentence is cut with overlap, a shorter one joins the next."""
+_MOST_PASSAGES = 60
+"""Of a message of very many short words, head and tail are read."""
 _WORD = re.compile(r"\S+")
 _END = re.compile(r"[.!?;…]['\")]*$")
 
@@ -49,7 +51,10 @@ def passages(text: str) -> List[str]:
     words = list(_WORD.finditer(text))
     if len(words) <= _SHORT:
         return []
-    return [text[piece[0].start() : piece[-1].end()] for piece in _pieces(text, words)]
+    found = [text[piece[0].start() : piece[-1].end()] for piece in _pieces(text, words)]
+    if len(found) > _MOST_PASSAGES:
+        found = found[: _MOST_PASSAGES // 2] + found[-_MOST_PASSAGES // 2 :]
+    return found
 
 
 def _pieces(text: str, words: Sequence["re.Match[str]"]) -> Iterator[Sequence["re.Match[str]"]]:
@@ -85,6 +90,7 @@ def asks(clause: str) -> bool:
 
 def set_parts(message: Message, text: str) -> None:
     """Give a message its parts."""
+    text = re.sub(r"[^\S\n]+", " ", text)  # a pattern would try every place in a run of blanks
     message.set(PASSAGES, [Message({TEXT: piece}) for piece in passages(text)])
     message.set(CLAUSES, [Message({TEXT: piece}) for piece in clauses(text)])
 

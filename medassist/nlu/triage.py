@@ -10,7 +10,7 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.core.events import UserUttered
+from rasa.shared.core.events import ActionExecuted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -24,7 +24,7 @@ from medassist.nlu.second_reader import SecondReader
 from medassist.settings import load_settings
 from medassist.triage.assess import Assessment, Level, Triage
 from medassist.triage.findings import Opinion
-from medassist.triage.opinion import READER, affirmed, is_unsure, settle
+from medassist.triage.opinion import READER, affirmed, is_unsure, is_yes, settle
 
 TRIAGE = "triage"
 """The key of the assessment in `/model/parse`, in the stored event and for the actions."""
@@ -42,6 +42,20 @@ ALARMING = {"report_emergency", "report_overdose", "report_self_harm", "report_w
 
 _OWN_SUBJECT = ("ask_", "greet", "goodbye", "thank", "forget_me", "feedback")
 """Intents that are a subject of their own, also while an earlier danger still stands."""
+
+
+_NOTHING_NEW = ("inform", "affirm", "deny", "nlu_fallback", "out_of_scope")
+"""Intents that add nothing to something urgent that stands from an earlier message."""
+
+
+def asked_if_safe(tracker: Optional[DialogueStateTracker]) -> bool:
+    """Whether our last words were the safety question."""
+    for event in reversed(tracker.events if tracker else []):
+        if isinstance(event, UserUttered):
+            return False
+        if isinstance(event, ActionExecuted) and event.action_name == "utter_safety_question":
+            return True
+    return False
 
 
 def earlier_assessments(tracker: Optional[DialogueStateTracker]) -> List[Assessment]:
@@ -140,16 +154,18 @@ class TriageGate(GraphComponent):
         own = [e["value"] for e in message.get(ENTITIES, []) if e.get("role") == "patient"]
         about = own[0] if own else tracker.get_slot("medicine") if tracker else None
         earlier = earlier_assessments(tracker)
-        asked = bool(earlier) and earlier[-1].doubt  # then our last words were the safety question
+        text = message.get(TEXT) or ""
+        asked = asked_if_safe(tracker) or (bool(earlier) and earlier[-1].doubt)
+        yes = classified["name"] == "affirm" or is_yes(text) or is_unsure(text)
         assessment = self._triage.assess(
-            message.get(TEXT) or "",
+            text,
             medicine=self._medicines.get(about) if about else None,
             mentions=message.get(MENTIONS) or [],
             earlier=earlier,
             at=time.time(),
-            nobody_in_danger=asked and classified["name"] == "deny",
+            nobody_in_danger=asked and classified["name"] == "deny" and not yes,
         )
-        if asked and (classified["name"] == "affirm" or is_unsure(message.get(TEXT) or "")):
+        if asked and yes and assessment.own_level is not Level.EMERGENCY:
             return affirmed(assessment)
         if self._second_reader is None:
             return assessment
@@ -186,10 +202,6 @@ def as_entities(assessment: Assessment) -> List[Dict[Text, Any]]:
     return told
 
 
-def _is_question(intent: Optional[Text]) -> bool:
-    return (intent or "").startswith("ask_") and intent not in ("ask_bot", "ask_human")
-
-
 def intent_of(
     assessment: Assessment, classified: Dict[Text, Any], ranking: List[Dict[Text, Any]]
 ) -> Optional[Text]:
@@ -198,12 +210,14 @@ def intent_of(
     if assessment.doubt:
         # At the level `urgent` the rule of report_emergency asks the safety question. Words that
         # may be suicidal get their own card, which asks nothing that would not fit.
-        return intent if intent == "report_self_harm" else "report_emergency"
-    if assessment.rule_id == READER and assessment.level is Level.URGENT and _is_question(intent):
-        return intent  # answered as what it is, with a word on whom to call today
-    if assessment.carried and assessment.level is Level.URGENT and intent == "deny":
-        return intent  # the no to the safety question; asking it again would be a loop
-    if assessment.carried and (intent or "").startswith(_OWN_SUBJECT):
+        suicidal = "report_self_harm" in (intent, INTENT_OF_KIND.get(assessment.kind or ""))
+        return "report_self_harm" if suicidal else "report_emergency"
+    own = (intent or "").startswith(_OWN_SUBJECT)
+    if assessment.rule_id == READER and assessment.level is Level.URGENT and own:
+        return intent  # answered as what it is; a question with a word on whom to call today
+    if assessment.carried and assessment.level is Level.URGENT and intent in _NOTHING_NEW:
+        return intent  # a no to the safety question, a name that was asked for: said once is enough
+    if assessment.carried and own:
         # The level stands until the person lowers it, but a question of its own is
         # answered as what it is; the answer says again whom to call.
         return intent
@@ -213,10 +227,13 @@ def intent_of(
         # It is about danger, but nothing happens now: then it is a question.
         asked = (r["name"] for r in ranking if r["name"] not in (*ALARMING, "nlu_fallback"))
         return next(asked, "nlu_fallback")
+    if assessment.kind == "side_effect" and assessment.level is Level.EMERGENCY:
+        return "report_emergency"
     if assessment.kind:
         return INTENT_OF_KIND[assessment.kind]
     # The second reader raised it: the likeliest report says which card fits.
     reports = [r["name"] for r in ranking if (r["name"] or "").startswith("report_")]
     if assessment.level is Level.EMERGENCY:
         return next((r for r in reports if r in ALARMING), "report_emergency")
-    return next((r for r in reports if r != "report_emergency"), "report_emergency")
+    fitting = (r for r in reports if r not in ("report_emergency", "report_self_harm"))
+    return next(fitting, "report_side_effect")

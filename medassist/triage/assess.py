@@ -118,6 +118,7 @@ class Triage:
             sources=decision.sources,
             own_level=own,
             carried=carried,
+            standing=before.level,
             at=at,
         )
 

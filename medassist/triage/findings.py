@@ -133,7 +133,7 @@ class Assessment:
     `own_level` is what this message says by itself and with earlier facts; `level` never falls
     below what an earlier message raised and no later one lowered (`carried`). `opinion` is the
     second reader's; `doubt` that the person is to be asked whether somebody is in danger, and
-    `sure_level` what stands when the answer is no.
+    `sure_level` what stands when the answer is no. `standing` is what earlier messages raised.
     """
 
     level: Level
@@ -150,11 +150,19 @@ class Assessment:
     opinion: Opinion | None = None
     doubt: bool = False
     sure_level: Level = Level.ROUTINE
+    standing: Level = Level.ROUTINE
+
+    @property
+    def by_signs(self) -> bool:
+        """Whether danger signs of this message decided, with no amount that counts beside them."""
+        above = any(a.verdict not in ("ordinary", "unknown") for a in self.amounts)
+        return not above and any(f.sign == self.rule_id and f.asserted for f in self.findings)
 
     @property
     def by_one_sign(self) -> bool:
-        """Whether a danger sign of this message decided, not an amount or a combination."""
-        return any(f.sign == self.rule_id and f.asserted for f in self.findings)
+        """Whether a single danger sign decided: nothing else in the message is as grave."""
+        grave = {f.sign for f in self.findings if f.asserted and f.level >= self.own_level}
+        return self.by_signs and grave == {self.rule_id}
 
     def to_dict(self) -> dict[str, Any]:
         """The assessment as plain JSON values."""
@@ -181,9 +189,11 @@ class Assessment:
             own_level=Level(stored["own_level"]),
             carried=stored["carried"],
             at=stored["at"],
-            opinion=Opinion(**stored["opinion"]) if stored["opinion"] else None,
-            doubt=stored["doubt"],
-            sure_level=Level(stored["sure_level"]),
+            # Missing in what the version before the second reader stored.
+            opinion=Opinion(**stored["opinion"]) if stored.get("opinion") else None,
+            doubt=stored.get("doubt", False),
+            sure_level=Level(stored.get("sure_level", stored["level"])),
+            standing=Level(stored.get("standing", "routine")),
         )
 
 

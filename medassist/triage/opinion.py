@@ -19,11 +19,11 @@ from .findings import Assessment, Level, Opinion
 
 ORDINARY = 0.9
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
-SURE, SURE_IF_ORDINARY = 0.2, 0.5
+SURE, SURE_IF_ORDINARY = 0.3, 0.5
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.1
+DOUBT, DOUBT_IF_ORDINARY = 0.08, 0.25
 """Score of an emergency from which the person is asked whether somebody is in danger."""
-URGENT = 0.25
+URGENT, URGENT_IF_ORDINARY = 0.25, 0.5
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.08
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
@@ -40,10 +40,19 @@ READER = "second_reader"
 _UNSURE = re.compile(
     r"\W*(?:(?:um+|er+|well|i'?m|i am)\W+)*"
     r"(?:maybe|perhaps|possibly|probably|not (?:really )?sure|unsure|i (?:think|guess|suppose) so"
+    r"|no (?:idea|clue)"
     r"|(?:i )?do(?:n'?t| not) (?:really )?know|(?:i )?dunno|idk|(?:just )?a (?:bit|little)"
     r"|kind ?(?:of|a)|sort ?(?:of|a)|hard to (?:say|tell)|can'?t (?:say|tell))\b",
     re.IGNORECASE,
 )
+
+
+_YES = re.compile(r"\W*(?:yes|yeah|yep|yup|yea|aye|ya)\b", re.IGNORECASE)
+
+
+def is_yes(reply: str) -> bool:
+    """Whether a reply begins with a yes ("yes he is")."""
+    return bool(_YES.match(reply))
 
 
 def is_unsure(reply: str) -> bool:
@@ -61,30 +70,32 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
     """
     heard = replace(assessment, opinion=opinion)
     believed = max(opinion.emergency, opinion.passage)
+    ordinary = opinion.ordinary >= ORDINARY
     if assessment.own_level is Level.EMERGENCY:
-        if believed < IMPOSSIBLE and opinion.ordinary >= ORDINARY and _by_one_sign(assessment):
+        if believed < IMPOSSIBLE and ordinary and _only_sign(assessment):
             return _only_named(heard)
-        if believed < DISMISSED and _by_one_sign(assessment):
+        stands = assessment.standing is Level.EMERGENCY or assessment.kind == "self_harm"
+        if believed < DISMISSED and assessment.by_signs and not stands:
             why = f"{assessment.rule} The second reader does not think so: asked to be sure."
             return replace(heard, level=Level.URGENT, sure_level=Level.URGENT, rule=why, doubt=True)
         return heard
-    if assessment.facts.corrected:
-        return heard
-    ordinary = opinion.ordinary >= ORDINARY
     sure_from, doubt_from = (SURE_IF_ORDINARY, DOUBT_IF_ORDINARY) if ordinary else (SURE, DOUBT)
+    if assessment.facts.corrected:
+        asks = believed >= SURE_IF_ORDINARY
+        level = max(assessment.level, Level.URGENT) if asks else assessment.level
+        return replace(heard, level=level, doubt=asks and level is Level.URGENT)
     if opinion.emergency >= sure_from or opinion.passage >= PASSAGE_SURE:
         return replace(
             heard, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
             rule=f"The second reader gives an emergency {_score(opinion)}.", rule_id=READER,
-            kind=assessment.kind if assessment.carried else None, sources=("project",),
-            carried=False,
+            kind=_own_card(assessment), sources=("project",), carried=False,
         )  # fmt: skip
     doubt = opinion.emergency >= doubt_from or opinion.passage >= PASSAGE_DOUBT
-    if max(opinion.urgent, opinion.passage) < NOT_URGENT and _by_one_sign(assessment):
+    if max(opinion.urgent, opinion.passage) < NOT_URGENT and _only_sign(assessment):
         return _only_named(heard)
     if assessment.level is not Level.ROUTINE:
-        return replace(heard, doubt=doubt and not assessment.carried)
-    if doubt or opinion.urgent >= URGENT:
+        return replace(heard, doubt=doubt and assessment.level is Level.URGENT)
+    if doubt or opinion.urgent >= (URGENT_IF_ORDINARY if ordinary else URGENT):
         why = (
             f"The second reader gives an emergency {_score(opinion)}, something for today "
             f"{100 * opinion.urgent:.0f}; the rules see neither."
@@ -96,9 +107,18 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
     return heard
 
 
-def _by_one_sign(assessment: Assessment) -> bool:
-    """Whether one sign of this message alone decided, and not suicidal words."""
-    return assessment.by_one_sign and not assessment.carried and assessment.kind != "self_harm"
+def _only_sign(assessment: Assessment) -> bool:
+    """Whether one sign of this message is all there is, and it is not suicidal words."""
+    return (
+        assessment.by_one_sign
+        and assessment.standing is Level.ROUTINE
+        and assessment.kind != "self_harm"
+    )
+
+
+def _own_card(assessment: Assessment) -> str | None:
+    """The card that the rules chose, if it has words of its own for an emergency."""
+    return assessment.kind if assessment.kind in ("overdose", "withdrawal", "self_harm") else None
 
 
 def _only_named(heard: Assessment) -> Assessment:
@@ -120,5 +140,5 @@ def affirmed(assessment: Assessment) -> Assessment:
     return replace(
         assessment, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
         rule="The safety question was not answered with no.", rule_id="safety_question",
-        kind="emergency", sources=("project",), carried=False,
+        kind=_own_card(assessment) or "emergency", sources=("project",), carried=False,
     )  # fmt: skip

@@ -35,6 +35,14 @@ def test_a_message_without_full_stops_is_cut_with_overlap() -> None:
         assert any(f" {row} " in f" {piece} " for piece in pieces), row
 
 
+def test_of_very_many_passages_head_and_tail_are_kept() -> None:
+    text = " ".join(str(number) for number in range(2_000))
+    pieces = passages(text)
+    assert len(pieces) == 60
+    assert pieces[0].startswith("0 1 2")
+    assert pieces[-1].endswith("1999")
+
+
 @given(st.lists(WORDS, min_size=26, max_size=90))
 def test_no_word_is_lost(words: list[str]) -> None:
     text = " ".join(words)

@@ -48,7 +48,8 @@ def test_an_emergency_of_the_second_reader_takes_the_likeliest_card() -> None:
 def test_a_question_that_should_be_heard_of_today_stays_a_question() -> None:
     made = assessment(Level.URGENT, rule_id=READER)
     assert chosen(made, "ask_side_effects", "report_side_effect") == "ask_side_effects"
-    assert chosen(made, "inform", "report_side_effect") == "report_side_effect"
+    assert chosen(made, "inform", "report_self_harm") == "report_side_effect"
+    assert chosen(made, "ask_human", "report_self_harm") == "ask_human"
 
 
 @pytest.mark.parametrize("alarming", ["report_emergency", "report_overdose", "report_self_harm"])
@@ -70,6 +71,21 @@ def test_a_no_to_the_safety_question_is_heard_also_while_something_stands() -> N
     assert chosen(assessment(Level.EMERGENCY, carried=True, kind="overdose"), "deny") == (
         "report_overdose"
     )
+
+
+def test_an_emergency_never_gets_the_words_for_a_mild_symptom() -> None:
+    made = assessment(Level.EMERGENCY, kind="side_effect")
+    assert chosen(made, "report_side_effect") == "report_emergency"
+
+
+def test_hopeless_words_in_doubt_get_the_crisis_card() -> None:
+    made = assessment(Level.URGENT, doubt=True, kind="self_harm")
+    assert chosen(made, "ask_dose") == "report_self_harm"
+
+
+def test_a_name_that_was_asked_for_is_taken_while_something_urgent_stands() -> None:
+    made = assessment(Level.URGENT, carried=True, kind="withdrawal")
+    assert chosen(made, "inform") == "inform"
 
 
 def test_amount_and_person_become_details_of_the_message() -> None:

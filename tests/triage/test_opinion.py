@@ -7,7 +7,7 @@ import pytest
 from medassist.triage.assess import Level
 from medassist.triage.explanation import explain
 from medassist.triage.findings import Assessment, Opinion
-from medassist.triage.opinion import affirmed, is_unsure, settle
+from medassist.triage.opinion import affirmed, is_unsure, is_yes, settle
 from tests.triage.conftest import Say
 
 SURE = Opinion(emergency=0.9, urgent=0.95)
@@ -75,10 +75,10 @@ def test_what_stands_from_an_earlier_message_is_never_set_aside(say: Say) -> Non
 
 def test_a_message_that_reports_nothing_needs_more_doubt(say: Say) -> None:
     calm = say("please order a taxi")
-    assert settle(calm, Opinion(0.06, 0.06)).doubt
-    assert not settle(calm, Opinion(0.06, 0.06, ordinary=0.95)).doubt
-    assert settle(calm, Opinion(0.3, 0.3)).level is Level.EMERGENCY
-    assert settle(calm, Opinion(0.3, 0.3, ordinary=0.95)).doubt
+    assert settle(calm, Opinion(0.1, 0.1)).doubt
+    assert not settle(calm, Opinion(0.1, 0.1, ordinary=0.95)).doubt
+    assert settle(calm, Opinion(0.4, 0.4)).level is Level.EMERGENCY
+    assert settle(calm, Opinion(0.4, 0.4, ordinary=0.95)).doubt
     assert settle(calm, Opinion(0.6, 0.6, ordinary=0.95)).level is Level.EMERGENCY
 
 
@@ -96,10 +96,42 @@ def test_a_new_danger_after_an_old_one_counts_as_its_own(say: Say) -> None:
     assert (heard.level, heard.carried, heard.kind) == (Level.EMERGENCY, False, "overdose")
 
 
-def test_a_correction_is_not_raised_again_by_its_words(say: Say) -> None:
+def test_a_correction_is_at_most_asked_about(say: Say) -> None:
     corrected = say("i took 30 baclofen", "sorry, i meant 10 mg, one tablet")
     assert corrected.facts.corrected
-    assert settle(corrected, SURE).level is corrected.level
+    assert settle(corrected, CALM).level is Level.ROUTINE
+    heard = settle(corrected, SURE)
+    assert (heard.level, heard.doubt) == (Level.URGENT, True)
+
+
+def test_a_standing_emergency_is_never_lowered_by_what_comes_after(say: Say) -> None:
+    later = say("i took 30 baclofen tablets of 20 mg", "he is having a seizure")
+    assert settle(later, Opinion(0.005, 0.01, ordinary=0.95)).level is Level.EMERGENCY
+    again = say("i ran out of baclofen", "i ran out of it")
+    assert settle(again, CALM).level is Level.URGENT
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["i took too many, 30 tablets of 20 mg baclofen", "i overdosed, i took 30 tablets of 20 mg",
+     "his lips are blue and he is having a seizure"],
+)  # fmt: skip
+def test_several_grave_things_are_never_only_named(say: Say, words: str) -> None:
+    heard = settle(say(words), Opinion(0.005, 0.005, ordinary=0.99))
+    assert heard.level is not Level.ROUTINE
+
+
+def test_an_emergency_keeps_the_card_that_the_rules_chose(say: Say) -> None:
+    assert settle(say("i feel so hopeless"), SURE).kind == "self_harm"
+    assert settle(say("i have a rash", "he seems really far away"), SURE).kind is None
+    assert affirmed(say("i took a double dose of baclofen", "yes")).kind == "overdose"
+
+
+def test_what_an_earlier_version_stored_can_be_read(say: Say) -> None:
+    stored = say("i took 30 baclofen").to_dict()
+    for key in ("opinion", "doubt", "sure_level", "standing"):
+        del stored[key]
+    assert Assessment.from_dict(stored).sure_level is Level.EMERGENCY
 
 
 def test_a_yes_to_the_safety_question_is_an_emergency(say: Say) -> None:
@@ -108,7 +140,7 @@ def test_a_yes_to_the_safety_question_is_an_emergency(say: Say) -> None:
 
 @pytest.mark.parametrize(
     "reply", ["not sure", "I'm not really sure", "maybe", "i think so", "A bit", "dont know", "Idk",
-              "hard to say", "um, kinda", "I don’t know"],
+              "hard to say", "um, kinda", "I don’t know", "no idea"],
 )  # fmt: skip
 def test_an_unsure_reply_is_recognised(reply: str) -> None:
     assert is_unsure(reply)
@@ -129,3 +161,10 @@ def test_the_second_reader_stands_in_the_explanation(say: Say) -> None:
 def test_an_assessment_with_an_opinion_can_be_stored_and_read_back(say: Say) -> None:
     heard = settle(say("i took 30 baclofen"), SURE)
     assert Assessment.from_dict(heard.to_dict()) == heard
+
+
+def test_a_reply_that_begins_with_yes_is_a_yes() -> None:
+    assert is_yes("yes he is")
+    assert is_yes("Yeah!")
+    assert not is_yes("yesterday he was")
+    assert not is_yes("no")
