@@ -32,7 +32,7 @@ IMPOSSIBLE = 0.01
 named and nobody is asked ("bupropion seizures risk"): two readers against one."""
 NOT_URGENT = 0.01
 """Score of at least `urgent` below which one urgent sign found by the rules is set aside."""
-PASSAGE_SURE, PASSAGE_DOUBT = 0.9, 0.3
+PASSAGE_SURE, PASSAGE_DOUBT, PASSAGE_DOUBT_IF_ORDINARY = 0.9, 0.3, 0.7
 """As SURE and DOUBT, for one passage of a long message: what stands around it may turn it."""
 READER = "second_reader"
 """`rule_id` of an assessment that the second reader decided."""
@@ -90,7 +90,9 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
             rule=f"The second reader gives an emergency {_score(opinion)}.", rule_id=READER,
             kind=_own_card(assessment), sources=("project",), carried=False,
         )  # fmt: skip
-    doubt = opinion.emergency >= doubt_from or opinion.passage >= PASSAGE_DOUBT
+    doubt = opinion.emergency >= doubt_from or opinion.passage >= (
+        PASSAGE_DOUBT_IF_ORDINARY if ordinary else PASSAGE_DOUBT
+    )
     if max(opinion.urgent, opinion.passage) < NOT_URGENT and _only_sign(assessment):
         return _only_named(heard)
     if assessment.level is not Level.ROUTINE:

@@ -87,6 +87,7 @@ def test_one_passage_of_danger_in_a_long_message_is_enough(say: Say) -> None:
     assert settle(calm, Opinion(0.01, 0.02, passage=0.95)).level is Level.EMERGENCY
     assert settle(calm, Opinion(0.01, 0.02, passage=0.5)).doubt
     assert not settle(calm, Opinion(0.01, 0.02, passage=0.2)).doubt
+    assert not settle(calm, Opinion(0.01, 0.02, passage=0.5, ordinary=0.95)).doubt
 
 
 def test_a_new_danger_after_an_old_one_counts_as_its_own(say: Say) -> None:
