@@ -165,7 +165,7 @@ class TriageGate(GraphComponent):
             at=time.time(),
             nobody_in_danger=asked and classified["name"] == "deny" and not yes,
         )
-        if asked and yes and assessment.own_level is not Level.EMERGENCY:
+        if asked and yes:
             return affirmed(assessment)
         if self._second_reader is None:
             return assessment

@@ -64,9 +64,9 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
     """The assessment that counts, of what the rules found and the second reader thinks.
 
     Only this message's own signs are weighed: an amount above its limit, several signs that
-    together mean more, what stands from earlier messages and a correction of it are the
-    rules' alone, because the second reader sees only this message. Suicidal words found by
-    the rules stand too: the safety question does not fit them.
+    together mean more and what stands from earlier messages are the rules' alone, because the
+    second reader sees only this message; a correction is at most asked about. Suicidal words
+    found by the rules stand too: the safety question does not fit them.
     """
     heard = replace(assessment, opinion=opinion)
     believed = max(opinion.emergency, opinion.passage)
@@ -138,9 +138,11 @@ def _score(opinion: Opinion) -> str:
 
 
 def affirmed(assessment: Assessment) -> Assessment:
-    """The assessment of a reply to the safety question that is not a no: an emergency."""
+    """The assessment of a yes, or an unsure reply, to the safety question: an emergency."""
+    if assessment.own_level is Level.EMERGENCY:
+        return assessment  # the reply itself says what it is
     return replace(
         assessment, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
-        rule="The safety question was not answered with no.", rule_id="safety_question",
+        rule="The safety question was not answered with a sure no.", rule_id="safety_question",
         kind=_own_card(assessment) or "emergency", sources=("project",), carried=False,
     )  # fmt: skip

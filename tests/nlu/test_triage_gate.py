@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from rasa.shared.nlu.constants import TEXT
+from rasa.shared.nlu.training_data.message import Message
 
-from medassist.nlu.triage import as_entities, intent_of
+from medassist.nlu.tokens import MessageTokenizer
+from medassist.nlu.triage import TRIAGE, TriageGate, as_entities, intent_of
 from medassist.triage.assess import Assessment, Level, Triage
+from medassist.triage.findings import Opinion
 from medassist.triage.opinion import READER
 from tests.triage.conftest import SAFETY
 
@@ -95,3 +99,23 @@ def test_amount_and_person_become_details_of_the_message() -> None:
     assert told["level"] == "emergency"
     assert told["person"] == "child"
     assert "3" in told["amount"]
+
+
+class DrownedReader:
+    """Sees danger in a passage read alone, and none of it in a long message."""
+
+    def read(self, message: Message, assessment: Assessment) -> Opinion:
+        text = message.get(TEXT)
+        seen = 0.95 if "mirror" in text and len(text) < 120 else 0.01
+        return Opinion(emergency=seen, urgent=seen)
+
+
+def test_each_passage_of_a_long_message_is_read_alone() -> None:
+    calm = "We were two weeks at the sea and the children loved every minute of it. "
+    message = Message(
+        {TEXT: f"{calm * 3}The mirror does not fog when I hold it to him. {calm * 3}"}
+    )
+    MessageTokenizer(MessageTokenizer.get_default_config()).process([message])
+    TriageGate(None, None, DrownedReader()).process([message])  # type: ignore[arg-type]
+    assert message.get(TRIAGE)["level"] == "emergency"
+    assert message.get(TRIAGE)["opinion"]["passage"] == 0.95

@@ -135,6 +135,11 @@ def test_what_an_earlier_version_stored_can_be_read(say: Say) -> None:
     assert Assessment.from_dict(stored).sure_level is Level.EMERGENCY
 
 
+def test_a_yes_that_names_the_danger_keeps_its_own_card(say: Say) -> None:
+    assert affirmed(say("yes, i took the whole bottle of baclofen")).kind == "overdose"
+    assert affirmed(say("maybe, i just want to kill myself")).kind == "self_harm"
+
+
 def test_a_yes_to_the_safety_question_is_an_emergency(say: Say) -> None:
     assert affirmed(say("yes")).level is Level.EMERGENCY
 
