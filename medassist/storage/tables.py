@@ -74,8 +74,16 @@ cases = Table(
     Column("kind", String(30), nullable=False),
     Column("status", String(20), nullable=False, default="open"),
     Column("opened_at", DateTime(timezone=True), nullable=False, default=now, index=True),
+    Column("level_since", DateTime(timezone=True), nullable=False, default=now),
+    Column("acknowledged_at", DateTime(timezone=True)),
+    Column("acknowledged_by", String(100)),
+    Column("alerted_again_at", DateTime(timezone=True)),
+    Column("holder", String(100)),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("outcome", String(40)),
 )
-"""Something that staff must act on."""
+"""Something that staff must act on. `level_since` is when it got its present level; an
+acknowledgement is of that level, and a higher one needs a new one. `holder` has claimed it."""
 
 case_events = Table(
     "case_events",
@@ -83,7 +91,123 @@ case_events = Table(
     Column("id", Integer, primary_key=True),
     Column("case_id", Integer, ForeignKey("cases.id"), nullable=False, index=True),
     Column("event", String(30), nullable=False),
+    Column("account", String(100)),
     Column("detail", JSON, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, default=now),
 )
-"""What happened to a case, in order. Rows are only ever added."""
+"""What happened to a case, in order; `account` is who of the staff did it, if anyone. Rows are
+only ever added."""
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", Integer, ForeignKey("case_events.id"), nullable=False),
+    Column("target", String(100), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("next_try_at", DateTime(timezone=True), nullable=False, default=now, index=True),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("delivered_at", DateTime(timezone=True)),
+    Column("given_up_at", DateTime(timezone=True)),
+    Column("error", String(300)),
+    UniqueConstraint("event_id", "target"),
+)
+"""The outbox: what staff must be told outside the console, once for each event and target."""
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation", String(255), nullable=False, index=True),
+    Column("channel", String(50), nullable=False),
+    Column("case_id", Integer, ForeignKey("cases.id"), nullable=False, index=True),
+    Column("staff", String(100), nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("used_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ended_by", String(20)),
+)
+"""Who of the staff held which conversation, and when. `ended_by` is staff or timeout."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("shown_as", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("password_hash", String(200)),
+    Column("subject", String(255), unique=True),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("failed_sign_ins", Integer, nullable=False, default=0),
+    Column("locked_until", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, default=now),
+)
+"""Staff who may sign in. `subject` is their name at the clinic's OpenID Connect provider."""
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("csrf_token", String(64), nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("used_at", DateTime(timezone=True), nullable=False, default=now),
+)
+"""Open sign-ins; the cookie holds what `digest` is the SHA-256 of."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, default=now, index=True),
+    Column("account", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("object", String(255), nullable=False, default=""),
+    Column("outcome", String(20), nullable=False),
+    Column("address", String(64), nullable=False, default=""),
+)
+"""Who of the staff saw and did what. Rows are only ever added."""
+
+answer_reviews = Table(
+    "answer_reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version_id", Integer, ForeignKey("answer_versions.id"), nullable=False, index=True),
+    Column("decision", String(20), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("account", String(100), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, default=now),
+)
+"""A clinician's decisions about a version of an answer: approved, returned, withdrawn."""
+
+thumbs = Table(
+    "thumbs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation", String(255), nullable=False),
+    Column("message_id", String(120), nullable=False),
+    Column("answer_id", String(120), nullable=False, default=""),
+    Column("medicine", String(200), nullable=False, default=""),
+    Column("topic", String(50), nullable=False, default=""),
+    Column("up", Boolean, nullable=False),
+    Column("why", String(500), nullable=False, default=""),
+    Column("at", DateTime(timezone=True), nullable=False, default=now, index=True),
+    UniqueConstraint("conversation", "message_id"),
+)
+"""What patients thought of a reply, with a word why."""
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation", String(255), nullable=False),
+    Column("message_id", String(120), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("intent", String(50), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, default=now),
+    UniqueConstraint("conversation", "message_id"),
+)
+"""What staff say that an unsure message was about; exported as examples for review."""
