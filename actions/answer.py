@@ -100,9 +100,15 @@ def answer_also_asked(dispatcher: CollectingDispatcher, tracker: Tracker) -> Non
     medicine = tracker.get_slot("medicine")
     named = {entity["value"] for entity in entities(tracker, "medicine")}
     others = named - {medicine} or entities(tracker, "class") or entities(tracker, "substance")
+    asked = tracker.latest_message.get("also_asked") or []
     if not medicine or others:
-        return  # which question is about which of them is not known
-    for intent in tracker.latest_message.get("also_asked") or []:
+        if asked:  # which question is about which of them is not known
+            dispatcher.utter_message(
+                text="I think you asked more than one thing. Please ask the rest one by one, each "
+                "with the name of the medicine."
+            )
+        return
+    for intent in asked:
         topic = intent if intent.startswith("report_") else intent.removeprefix("ask_")
         answer = answers().find(medicine, topic, latest_text(tracker))
         if answer:

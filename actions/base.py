@@ -82,6 +82,20 @@ def latest_text(tracker: Tracker) -> str:
     return tracker.latest_message.get("text") or ""
 
 
+def as_of(tracker: Tracker, event: Mapping[str, Any]) -> Tracker:
+    """The conversation as if this earlier message were the latest one; slots as they are now."""
+    return Tracker(
+        tracker.sender_id,
+        tracker.slots,
+        {**(event.get("parse_data") or {}), "text": event.get("text")},
+        tracker.events,
+        tracker.is_paused(),
+        tracker.followup_action,
+        tracker.active_loop,
+        tracker.latest_action_name,
+    )
+
+
 def asked_before(tracker: Tracker, intent: str) -> str:
     """The words of the last message that had this intent."""
     for event in reversed(tracker.events):

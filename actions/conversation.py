@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import delete, select, update
 
-from actions.answer import PERSON, answer_topic
+from actions.answer import PERSON, ActionAnswer, ActionInform, answer_topic
 from actions.base import (
     GuardedAction,
     answers,
+    as_of,
     database,
     intent_of,
     latest_text,
@@ -108,6 +111,8 @@ class ActionYesNo(GuardedAction):
             return [closed, *ask_for_person(dispatcher, tracker)]
         if question == "forget" and yes:
             return [closed, *forget(dispatcher, tracker)]
+        if question == "consent":
+            return [closed, *consent(dispatcher, tracker, yes)]
         if question == "forget":
             dispatcher.utter_message(text="All right, I keep the chat as it is.")
         elif question == "safety":
@@ -119,6 +124,48 @@ class ActionYesNo(GuardedAction):
                 dispatcher, "All right. What would you like to know about your medicine?", [PERSON]
             )
         return [closed]
+
+
+class ActionAskConsent(GuardedAction):
+    """The guard puts this before the first ordinary answer (medassist/dialogue/guard.py)."""
+
+    def name(self) -> str:
+        return "action_ask_consent"
+
+    def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        dispatcher.utter_message(response="utter_ask_consent")
+        return [SlotSet("open_question", "consent")]
+
+
+def consent(dispatcher: CollectingDispatcher, tracker: Tracker, yes: bool) -> list[EventType]:
+    """After a yes, what was asked before it is answered; after a no, only danger is watched."""
+    if not yes:
+        dispatcher.utter_message(response="utter_no_consent")
+        return [SlotSet("consent", False)]
+    agreed = SlotSet("consent", True)
+    asked = question_before_consent(tracker)
+    if asked is None:
+        dispatcher.utter_message(
+            text="Thank you. What would you like to know, and about which medicine?"
+        )
+        return [agreed]
+    earlier = as_of(tracker, asked)
+    intent = intent_of(earlier)
+    if intent.startswith("report_"):
+        return [agreed, *respond_to_report(dispatcher, earlier, intent, latest_text(earlier))]
+    action = ActionInform() if intent == "inform" else ActionAnswer()
+    return [agreed, *action.reply(dispatcher, earlier)]
+
+
+def question_before_consent(tracker: Tracker) -> dict[str, Any] | None:
+    """The message that we asked for consent instead of answering."""
+    asking = False
+    for event in reversed(tracker.events):
+        if event.get("event") == "action" and event.get("name") == "action_ask_consent":
+            asking = True
+        elif asking and event.get("event") == "user":
+            return dict(event)
+    return None
 
 
 def nobody_in_danger(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:

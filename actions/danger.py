@@ -30,10 +30,14 @@ class ActionAlertStaff(GuardedAction):
     def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         level = level_of(tracker)
         alert_staff(tracker, level, intent_of(tracker).removeprefix("report_"))
+        if tracker.get_slot("handover") and level != "emergency":
+            return [SlotSet("open_question", None)]  # staff are there, and ask for themselves
         if level == "emergency":
-            dispatcher.utter_message(
-                text=f"{STAFF_TOLD} Don't wait for them: call now.",
-                json_message={"level": level},
+            say_buttons(
+                dispatcher,
+                f"{STAFF_TOLD} Don't wait for them: call now.",
+                [PERSON],
+                {"level": level},
             )
             return [SlotSet("failed_tries", 0), SlotSet("open_question", None)]
         return [SlotSet("failed_tries", 0), SlotSet("open_question", "safety")]

@@ -24,7 +24,8 @@ class Settings:
     """The settings of one installation.
 
     Ports are TCP ports on loopback. `database_url` is any SQLAlchemy URL;
-    `tracker_database_url` is where Rasa keeps the conversations.
+    `tracker_database_url` is where Rasa keeps the conversations. `consent_channels` are
+    those where a person agrees before the first ordinary answer.
     """
 
     var: Path
@@ -36,6 +37,7 @@ class Settings:
     rasa_port: int
     action_port: int
     internal_secret: str | None
+    consent_channels: frozenset[str]
 
     @property
     def front_door_url(self) -> str:
@@ -81,4 +83,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rasa_port=_port(env, "MEDASSIST_RASA_PORT", 5005),
         action_port=_port(env, "MEDASSIST_ACTION_PORT", 5055),
         internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
+        consent_channels=frozenset((env.get("MEDASSIST_CONSENT_CHANNELS") or "website").split()),
     )
