@@ -1,0 +1,9 @@
+"""What our rooms raise when something cannot be done; each carries one plain line for people."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+
+from medassist.staff.accounts import AccountError
+
+REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError)

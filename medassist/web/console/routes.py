@@ -1,0 +1,15 @@
+"""All pages of the console."""
+
+from __future__ import annotations
+
+from medassist.web.console import sign_in
+from medassist.web.console.shell import Console, StaffRoute
+
+PAGES = (
+    sign_in.routes,
+)  # fmt: skip
+
+
+def console_routes(console: Console) -> list[StaffRoute]:
+    """Every route under `/staff`."""
+    return [route for routes in PAGES for route in routes(console)]
