@@ -18,7 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from medassist.medicines.answers import Answers, load_answers
 from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
 from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
+from medassist.staff.command import users_app
 from medassist.storage.database import migrate, open_database
+
+FIRST_ADMIN = "admin"
+"""The name of the account that the first run makes."""
 
 app = typer.Typer(
     help="medassist: a chatbot for medication questions.",
@@ -28,6 +32,7 @@ app = typer.Typer(
 )
 answers_app = typer.Typer(help="The vetted answers: check, load, list, show.", no_args_is_help=True)
 app.add_typer(answers_app, name="answers")
+app.add_typer(users_app, name="users")
 
 
 def main() -> None:
@@ -40,6 +45,7 @@ def main() -> None:
 def one_line_errors() -> Iterator[None]:
     """Turn what a person can mend into one line on standard error and exit code 1."""
     from medassist.conversation_client import NotRunningError
+    from medassist.staff.accounts import AccountError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
     from medassist.triage.safety_files import SafetyFileError
@@ -53,6 +59,7 @@ def one_line_errors() -> Iterator[None]:
         StartError,
         TrainingError,
         SafetyFileError,
+        AccountError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -92,6 +99,18 @@ def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
     )
 
 
+def _make_first_admin(settings: Settings) -> str | None:
+    """If nobody has an account, make an administrator's; returns its password."""
+    from medassist.staff import accounts, passwords
+
+    engine = _database(settings)
+    if not accounts.is_empty(engine):
+        return None
+    password = passwords.new_password()
+    accounts.add_account(engine, FIRST_ADMIN, "admin", shown_as="Administrator", password=password)
+    return password
+
+
 @app.command()
 def run() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
@@ -111,17 +130,25 @@ def run() -> None:
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
     typer.echo(_load(settings, medicines))
+    first_password = _make_first_admin(settings)
     wanted = supervisor.servers(settings, model)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     typer.echo("Starting the servers ...")
 
     def ready() -> None:
+        if first_password:
+            typer.echo(
+                f"\nThe first account of the staff console, shown only now:\n"
+                f"  Name        {FIRST_ADMIN}\n"
+                f"  Password    {first_password}"
+            )
         typer.echo(
             f"\nmedassist is ready.\n"
             f"  Chat page   http://{LOOPBACK}:{settings.front_door_port}/\n"
             f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
             f"  Terminal    .venv/bin/medassist chat\n"
+            f"  For staff   http://{LOOPBACK}:{settings.front_door_port}/staff\n"
             f"  Logs        {settings.var / 'logs'}\n"
             f"Ctrl-C ends it."
         )

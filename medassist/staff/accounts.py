@@ -149,6 +149,11 @@ def unlock(engine: Engine, name: str) -> None:
     _change(engine, name, failed_sign_ins=0, locked_until=None)
 
 
+def forget_provider(engine: Engine, name: str) -> None:
+    """Cut an account's tie to the clinic's provider; the next sign-in there ties it anew."""
+    _change(engine, name, sign_out=True, subject=None)
+
+
 def set_password(engine: Engine, name: str, password: str) -> None:
     """A new password; unlocks the account and ends all its sign-ins. Raises AccountError."""
     _require_good(password)

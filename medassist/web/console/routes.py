@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from medassist.web.console import sign_in
+from medassist.web.console import accounts, audit, sign_in
 from medassist.web.console.shell import Console, StaffRoute
 
 PAGES = (
     sign_in.routes,
+    accounts.routes,
+    audit.routes,
 )  # fmt: skip
 
 

@@ -155,7 +155,7 @@ class Console:
             except REFUSALS as error:
                 response, outcome = self.refusal(request, error, staff), "refused"
             finally:
-                about = " ".join(f"{k} {v}" for k, v in request.path_params.items())
+                about = about_of(request)
                 repeats = live and request.method == "GET" and outcome == "done"
                 if (audited or outcome != "done") and not (
                     repeats and self._seen.is_recent((staff.name, name, about))
@@ -370,6 +370,12 @@ def own_address(to: str) -> str:
 def wants_page(request: Request) -> bool:
     """Whether a person is to read the answer, and not a script."""
     return LIVE_HEADER not in request.headers and "text/html" in request.headers.get("Accept", "")
+
+
+def about_of(request: Request) -> str:
+    """What a request is about, for the audit log: the parts of its path, or what the page says."""
+    said: str = getattr(request.state, "about", "")
+    return said or " ".join(f"{key} {value}" for key, value in request.path_params.items())
 
 
 def address_of(request: Request) -> str:
