@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from medassist.cases.alerts import targets_in_force, wants_alert, write_alerts
 from medassist.cases.events import add_event, as_utc, history
 from medassist.settings import load_settings
-from medassist.storage.tables import cases, handovers, now
+from medassist.storage.tables import case_events, cases, handovers, now
 
 __all__ = [
     "OUTCOMES", "Case", "CaseError", "acknowledge", "add_note", "claim", "find_case", "history",
@@ -237,11 +237,23 @@ def add_note(engine: Engine, case_id: int, account: str, text: str) -> None:
         add_event(connection, case_id, "note", {"text": _text(text, "The note")}, account)
 
 
-def record_reply(engine: Engine, case_id: int, account: str, text: str) -> None:
-    """Record what staff wrote to the patient; whoever answers has seen the case."""
+def record_reply(
+    engine: Engine, case_id: int, account: str, text: str, message_id: str = ""
+) -> None:
+    """Record what staff wrote to the patient; whoever answers has seen the case.
+
+    A second record of the same `message_id` (that of the message in the chat) adds nothing.
+    """
+    detail = {"text": _text(text, "The reply"), "message_id": message_id}
     with changing(engine, case_id) as (connection, case):
+        replies = select(case_events.c.detail).where(
+            case_events.c.case_id == case_id, case_events.c.event == "replied"
+        )
+        recorded = connection.execute(replies).scalars()
+        if message_id and any(reply.get("message_id") == message_id for reply in recorded):
+            return
         seen_by(connection, case, account)
-        add_event(connection, case_id, "replied", {"text": _text(text, "The reply")}, account)
+        add_event(connection, case_id, "replied", detail, account)
 
 
 def resolve(engine: Engine, case_id: int, account: str, outcome: str, note: str = "") -> None:

@@ -153,6 +153,14 @@ def test_notes_and_replies_are_kept_with_their_writer(database: Engine) -> None:
     assert find_case(database, case_id).acknowledged_by == "kim"
 
 
+def test_a_reply_that_is_recorded_twice_stands_once(database: Engine) -> None:
+    case_id = opened(database, "a", "urgent")
+    for message_id in ("one", "one", "two", "", ""):
+        record_reply(database, case_id, "kim", "ok", message_id)
+    replies = [e["detail"] for e in history(database, case_id) if e["event"] == "replied"]
+    assert [r["message_id"] for r in replies] == ["one", "two", "", ""]
+
+
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 5001])
 def test_a_note_that_is_empty_or_too_long_is_refused(database: Engine, text: str) -> None:
     case_id = opened(database, "a", "urgent")
