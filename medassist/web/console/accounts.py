@@ -12,7 +12,8 @@ from medassist.staff import accounts, passwords
 from medassist.staff.accounts import AccountError
 from medassist.staff.roles import ROLE_WORDS, ROLES
 from medassist.staff.sessions import Staff
-from medassist.web.console.shell import Console, StaffRoute, text_of
+from medassist.web.console.forms import text_of
+from medassist.web.console.shell import Console, StaffRoute
 
 
 class Accounts:

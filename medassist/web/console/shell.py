@@ -16,16 +16,15 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from markupsafe import Markup
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
@@ -35,18 +34,13 @@ from medassist.settings import Settings
 from medassist.staff import audit, sessions
 from medassist.staff.sessions import Staff
 from medassist.web.console import moments
+from medassist.web.console.forms import read_form
 from medassist.web.console.refusals import REFUSALS
 from medassist.web.rasa_server import RasaServer
 
 logger = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
-LARGEST_FORM = 64 * 1024
-"""Bytes of a form."""
-
-LIVE_HEADER = "X-Live"
-"""On requests that a page makes by itself, to stay up to date."""
-
 FLASH_COOKIE = "medassist_flash"
 _FLASH_SECONDS = 60
 
@@ -131,16 +125,15 @@ class Console:
     ) -> StaffRoute:
         """A route for the signed-in who have `role` or more.
 
-        `name` is the action in the audit log. With `keeps_awake` false, or by a page that
-        asks for news by itself (`X-Live`), a request does not count as use: it must not keep a
-        sign-in open. What such a page sees again and again is recorded every few minutes.
+        `name` is the action in the audit log. What a page asks for again and again is not
+        `audited` each time, but every few minutes if it is about one case, answer or account.
+        With `keeps_awake` false a request is no use of the session: a page that asks for
+        news by itself must not keep a sign-in open.
         """
         name = name or getattr(endpoint, "__name__", path)
 
         async def guarded(request: Request) -> Response:
-            live = LIVE_HEADER in request.headers
-            use = keeps_awake and not live
-            staff = await run_in_threadpool(self.signed_in, request, use=use)
+            staff = await run_in_threadpool(self.signed_in, request, use=keeps_awake)
             if staff is None:
                 return self._to_sign_in(request)
             request.state.staff = staff
@@ -155,27 +148,31 @@ class Console:
             except REFUSALS as error:
                 response, outcome = self.refusal(request, error, staff), "refused"
             finally:
-                about = about_of(request)
-                repeats = live and request.method == "GET" and outcome == "done"
-                if (audited or outcome != "done") and not (
-                    repeats and self._seen.is_recent((staff.name, name, about))
-                ):
-                    await run_in_threadpool(
-                        audit.record,
-                        self.engine,
-                        account=staff.name,
-                        role=staff.role,
-                        action=name,
-                        object=about,
-                        outcome=outcome,
-                        address=address_of(request),
-                    )
-                    self._seen.now((staff.name, name, about))
+                await run_in_threadpool(self._record, request, staff, name, outcome, always=audited)
             return response
 
         return StaffRoute(
             path, self._never_bare(guarded), role=role, methods=methods or ["GET"], name=name
         )
+
+    def _record(
+        self, request: Request, staff: Staff, action: str, outcome: str, *, always: bool
+    ) -> None:
+        """Write the audit log."""
+        about = about_of(request)
+        what = (staff.name, action, about)
+        if outcome == "done" and not always and (not about or self._seen.is_recent(what)):
+            return
+        audit.record(
+            self.engine,
+            account=staff.name,
+            role=staff.role,
+            action=action,
+            object=about,
+            outcome=outcome,
+            address=address_of(request),
+        )
+        self._seen.now(what)
 
     def open_route(
         self,
@@ -369,7 +366,7 @@ def own_address(to: str) -> str:
 
 def wants_page(request: Request) -> bool:
     """Whether a person is to read the answer, and not a script."""
-    return LIVE_HEADER not in request.headers and "text/html" in request.headers.get("Accept", "")
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def about_of(request: Request) -> str:
@@ -381,35 +378,3 @@ def about_of(request: Request) -> str:
 def address_of(request: Request) -> str:
     """The address that the request came from."""
     return request.client.host if request.client else ""
-
-
-async def read_form(request: Request) -> FormData:
-    """The fields of a form. Raises HTTPException 413 or 400."""
-    kept = bytearray()
-    try:
-        async for chunk in request.stream():
-            kept += chunk
-            if len(kept) > LARGEST_FORM:
-                raise HTTPException(413, "That is too much text.", {"Connection": "close"})
-    except ClientDisconnect:
-        raise HTTPException(400, "The form ended too early.") from None
-    try:
-        fields: list[tuple[str, Any]] = list(
-            parse_qsl(
-                kept.decode("utf-8"), keep_blank_values=True, max_num_fields=500, errors="strict"
-            )
-        )
-    except ValueError:
-        raise HTTPException(400, "I could not read that form.") from None
-    return FormData(fields)
-
-
-def text_of(request: Request, field: str, longest: int = 5_000) -> str:
-    """One field of the form that the shell has read, without white space around it.
-
-    Raises HTTPException 413 when it is longer than `longest` characters.
-    """
-    value = str(request.state.form.get(field) or "").replace("\r\n", "\n").replace("\0", "").strip()
-    if len(value) > longest:
-        raise HTTPException(413, f"That text is too long: {longest:,} characters at most.")
-    return value

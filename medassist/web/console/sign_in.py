@@ -13,13 +13,12 @@ from starlette.responses import RedirectResponse, Response
 from medassist.staff import accounts, audit
 from medassist.staff.sessions import Staff
 from medassist.staff.sign_in import AddressLimit, check_password
+from medassist.web.console.forms import read_form, text_of
 from medassist.web.console.shell import (
     Console,
     StaffRoute,
     address_of,
     own_address,
-    read_form,
-    text_of,
 )
 
 FORM_COOKIE = "medassist_sign_in"
