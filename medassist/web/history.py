@@ -29,14 +29,14 @@ def reply_id(message_id: str, number: int) -> str:
 def pushed_id(custom: object) -> str | None:
     """The id of a reply that was pushed under a name of its own; None for any other reply.
 
-    Whoever pushes a reply names it in its `custom`: `staff.id` for words of staff, `pushed` for
+    Whoever pushes a reply names it in its `custom`: `staff.id` for words of staff, `id` for
     ours. The name is the same in Rasa's record and on its way to the page, so that each is
     shown once, however often it comes and whatever it says.
     """
     if not isinstance(custom, Mapping):
         return None
     staff = custom.get("staff")
-    name = staff.get("id") if isinstance(staff, Mapping) else custom.get("pushed")
+    name = staff.get("id") if isinstance(staff, Mapping) else custom.get("id")
     return f"{PUSHED}{name}" if isinstance(name, str) and _NAME.fullmatch(name) else None
 
 

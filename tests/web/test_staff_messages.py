@@ -88,7 +88,7 @@ def test_words_of_staff_do_not_shift_the_numbers_of_replies(
 def test_our_own_pushed_words_have_a_name_too(patient: Patient, settings: Settings) -> None:
     stream = patient.listen()
     said = {"event": "bot", "text": "Nobody has seen this yet.",
-            "data": {"custom": {"pushed": "abcd-9999"}}}  # fmt: skip
+            "data": {"custom": {"notice": "unseen", "id": "abcd-9999"}}}  # fmt: skip
     append(settings, sender_of(patient.key), said)
     assert stream.reply()["id"] == "pushed.abcd-9999"
     assert [m["id"] for m in patient.history()] == ["pushed.abcd-9999"]

@@ -30,7 +30,7 @@ REPORT_TITLES = {
 class Fact:
     """One vetted answer: its title, its text in paragraphs, and how far it was checked.
 
-    `reply` is the same text as it can be sent to a patient.
+    `reply` is the same text as it can be sent to a patient. `pressing` answers are shown first.
     """
 
     title: str
@@ -42,6 +42,7 @@ class Fact:
     get_help: str
     review: str
     reply: str
+    pressing: bool
 
 
 def medicine_file(data: Path, name: str) -> Medicine | None:
@@ -89,6 +90,7 @@ def as_fact(answer: VettedAnswer, numbers: Mapping[str, str]) -> Fact:
         get_help=get_help,
         review=REVIEW_WORDS.get(answer.review, answer.review),
         reply=reply,
+        pressing=answer.topic in FIRST and not content.subtopic,
     )
 
 

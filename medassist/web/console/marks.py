@@ -96,13 +96,26 @@ def marked(text: str, assessment: Assessment | None, names: Mapping[str, str]) -
     start = 0
     for place in range(1, len(text) + 1):
         if place == len(text) or owner[place] != owner[start]:
-            number = owner[start]
-            if number is None:
+            span = owner[start]
+            if span is None:
                 pieces.append(Piece(text[start:place]))
             else:
-                pieces.append(Piece(text[start:place], spans[number][3], spans[number][4]))
+                pieces.append(Piece(text[start:place], spans[span][3], spans[span][4]))
             start = place
-    return pieces
+    return _joined(pieces)
+
+
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Neighbours that are marked alike as one."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last and piece.mark and last.mark == piece.mark:
+            whys = dict.fromkeys([*last.why.split("; "), piece.why])
+            joined[-1] = Piece(last.text + piece.text, piece.mark, "; ".join(whys))
+        else:
+            joined.append(piece)
+    return joined
 
 
 def explained(assessment: Assessment, names: Mapping[str, str]) -> list[str]:

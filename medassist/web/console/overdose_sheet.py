@@ -26,13 +26,16 @@ _WEIGHT = re.compile(
     r"\b(?P<number>\d{1,3}(?:[.,]\d)?)\s*(?P<unit>kgs?|kilos?|kilograms?|lbs?|pounds?|stones?)\b",
     re.IGNORECASE,
 )
-_NOT_A_WEIGHT = re.compile(r"\b(?:lost|lose|gained|gain|put on|dropped|losing|gaining)\W+(?:\w+\W+){0,2}$", re.I)  # fmt: skip
+_NOT_A_WEIGHT = re.compile(
+    r"\b(?:lost|lose|losing|gained|gain|gaining|put on|dropped)\W+(?:\w+\W+){0,2}$", re.IGNORECASE
+)
 _KG = {"k": 1.0, "l": 0.4536, "p": 0.4536, "s": 6.350}
 """Kilograms of one kilogram, pound (lb) and stone, by the first letter."""
 
 _ACCIDENT = re.compile(
     r"\b(?:by (?:accident|mistake)|accident(?:al)?ly|accidently|mistakenly|an? accident|a mistake|"
-    r"(?:did ?n[o'’]?t|not) mean to|forgot (?:that )?(?:i|he|she|they)(?:'d| had)? (?:already )?(?:took|taken|had))\b",
+    r"(?:did ?n[o'’]?t|not) mean to|"
+    r"forgot (?:that )?(?:i|he|she|they)(?:'d| had)? (?:already )?(?:took|taken|had))\b",
     re.IGNORECASE,
 )
 _ON_PURPOSE = re.compile(r"\b(?:on purpose|deliberate(?:ly)?|intentional(?:ly)?)\b", re.IGNORECASE)
@@ -198,8 +201,21 @@ def _situation(
             yield Known(wanted[value])
 
 
+def _is_within_a_graver(said: Said, finding: Finding) -> bool:
+    """Whether a graver sign stands in the same words: severe confusion over confusion."""
+    return any(
+        other.asserted
+        and other.level > finding.level
+        and other.start < finding.end
+        and finding.start < other.end
+        for other in (said.assessment.findings if said.assessment else ())
+    )
+
+
 def _signs(lines: Sequence[Said], names: Mapping[str, str]) -> Iterator[Known]:
     for said, finding in _findings(lines):
+        if _is_within_a_graver(said, finding):
+            continue
         if finding.asserted and finding.sign != _SEDATIVES and finding.level.rank > 0:
             name = names.get(finding.sign, finding.sign.replace("_", " ").capitalize())
             quote = _quote(said, finding.start, finding.end)
@@ -217,14 +233,14 @@ def _on_purpose(lines: Sequence[Said]) -> Iterator[Known]:
             yield Known("Suicidal or self-harm words: take it as deliberate", quote, said.at, True)
     for said in lines:
         for pattern, plain, denied in (
-            (_ON_PURPOSE, "They write that it was on purpose", "They write that it was not on purpose"),
-            (_ACCIDENT, "They write that it was an accident", "They write that it was no accident"),
-        ):  # fmt: skip
+            (_ON_PURPOSE, "on purpose", "not on purpose"),
+            (_ACCIDENT, "an accident", "no accident"),
+        ):
             for match in pattern.finditer(said.text):
                 no = _DENIED.search(said.text[: match.start()])
                 danger = bool(no) != (pattern is _ON_PURPOSE)
-                quote = _quote(said, match.start(), match.end())
-                yield Known(denied if no else plain, quote, said.at, danger)
+                words = f"They write that it was {denied if no else plain}"
+                yield Known(words, _quote(said, match.start(), match.end()), said.at, danger)
 
 
 def _who(lines: Sequence[Said], slots: Mapping[str, Any]) -> Iterator[Known]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.exceptions import HTTPException
 
+from medassist.cases.cases import CaseError
 from medassist.staff.accounts import AccountError
 
-REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError)
+REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError, CaseError)

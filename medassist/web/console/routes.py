@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from medassist.web.console import accounts, audit, sign_in
+from medassist.web.console import accounts, audit, case, desk, handover, queue, sign_in
 from medassist.web.console.shell import Console, StaffRoute
 
 PAGES = (
     sign_in.routes,
     accounts.routes,
     audit.routes,
+    queue.routes,
+    case.routes,
+    handover.routes,
+    desk.routes,
 )  # fmt: skip
 
 
