@@ -232,6 +232,7 @@ def give_up_old(engine: Engine, at: datetime | None = None) -> int:
             notifications.c.delivered_at.is_(None),
             notifications.c.given_up_at.is_(None),
         )
+        .order_by(notifications.c.id)
     )
     with engine.connect() as connection:
         rows = connection.execute(old).all()
