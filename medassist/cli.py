@@ -30,7 +30,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-answers_app = typer.Typer(help="The vetted answers: check, load, list, show.", no_args_is_help=True)
+answers_app = typer.Typer(
+    help="The vetted answers: load, list, show, export.", no_args_is_help=True
+)
 app.add_typer(answers_app, name="answers")
 app.add_typer(users_app, name="users")
 
@@ -45,6 +47,7 @@ def main() -> None:
 def one_line_errors() -> Iterator[None]:
     """Turn what a person can mend into one line on standard error and exit code 1."""
     from medassist.conversation_client import NotRunningError
+    from medassist.medicines.export import ExportError
     from medassist.staff.accounts import AccountError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
@@ -60,6 +63,7 @@ def one_line_errors() -> Iterator[None]:
         TrainingError,
         SafetyFileError,
         AccountError,
+        ExportError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -86,6 +90,11 @@ def _database(settings: Settings) -> Engine:
     engine = open_database(settings.database_url)
     migrate(engine)
     return engine
+
+
+def _answers(settings: Settings) -> Answers:
+    """The answers that the bot may say."""
+    return Answers(_database(settings), approved_only=settings.require_approval)
 
 
 def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
@@ -288,10 +297,23 @@ def answers_load() -> None:
     typer.echo(_load(settings, _check(settings)))
 
 
+@answers_app.command("export")
+def answers_export(
+    into: Annotated[Path, typer.Argument(help="The folder to write into.", metavar="DIR")],
+) -> None:
+    """Write the medicine files into DIR, with what clinicians decided about each answer."""
+    from medassist.medicines.export import export_medicines
+
+    settings = load_settings()
+    engine, folder = _database(settings), settings.data / "medicines"
+    for path in export_medicines(engine, read_medicines(folder), folder, into):
+        typer.echo(f"Written: {path}")
+
+
 @answers_app.command("list")
 def answers_list() -> None:
     """List the answers in force."""
-    for answer in Answers(_database(load_settings())).in_force():
+    for answer in _answers(load_settings()).in_force():
         typer.echo(
             f"{answer.medicine}\t{answer.answer_id}\tversion {answer.version}\t{answer.review}"
         )
@@ -304,7 +326,7 @@ def answers_show(medicine: str, topic: str) -> None:
     from medassist.regions import numbers_for
 
     settings = load_settings()
-    answer = Answers(_database(settings)).get(medicine.lower(), topic)
+    answer = _answers(settings).get(medicine.lower(), topic)
     if answer is None:
         typer.echo(
             f"medassist: there is no answer {topic!r} about {medicine!r} in force.", err=True
