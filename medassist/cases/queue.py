@@ -127,10 +127,20 @@ def _what_was_said(engine: Engine) -> tuple[Details, Details, dict[int, int]]:
 
 
 def _danger_words(said: Mapping[str, Any]) -> tuple[str, ...]:
-    """The words of the danger signs that counted, each once, in order."""
-    findings = (said.get("assessment") or {}).get("findings") or []
-    counted = [f["text"] for f in findings if f.get("context") == "asserted" and f.get("text")]
-    return tuple(dict.fromkeys(counted))
+    """The words of the danger signs and amounts that counted, each once, in order."""
+    assessment = said.get("assessment") or {}
+    signs = [
+        finding
+        for finding in assessment.get("findings") or ()
+        if finding.get("context") == "asserted" and finding.get("level") != "routine"
+    ]
+    amounts = [
+        amount
+        for amount in assessment.get("amounts") or ()
+        if amount.get("verdict") in ("above_daily", "double")
+    ]
+    counted = sorted([*signs, *amounts], key=lambda part: part.get("start", 0))
+    return tuple(dict.fromkeys(part["text"] for part in counted if part.get("text")))
 
 
 def _who_talks(engine: Engine) -> dict[int, str]:

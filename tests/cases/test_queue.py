@@ -26,6 +26,10 @@ def opened(database: Engine, conversation: str, level: str, **detail: Any) -> in
     )
 
 
+def finding(text: str, start: int, context: str = "asserted", level: str = "emergency") -> dict:
+    return {"text": text, "start": start, "context": context, "level": level}
+
+
 def test_an_entry_shows_the_words_that_raised_the_level_and_what_is_known(
     database: Engine,
 ) -> None:
@@ -38,16 +42,21 @@ def test_an_entry_shows_the_words_that_raised_the_level_and_what_is_known(
         person="child",
         assessment={
             "findings": [
-                {"text": "won't wake up", "context": "asserted"},
-                {"text": "seizure", "context": "negated"},
-                {"text": "won't wake up", "context": "asserted"},
-            ]
+                finding("won't wake up", 4),
+                finding("seizure", 30, context="negated"),
+                finding("she is 8", 40, level="routine"),
+                finding("won't wake up", 60),
+            ],
+            "amounts": [
+                {"text": "30 tablets", "start": 20, "verdict": "above_daily"},
+                {"text": "10 mg", "start": 2, "verdict": "ordinary"},
+            ],
         },
     )
     opened(database, "a", "urgent", words="baclofen", medicine="baclofen", situations=["child"])
     (entry,) = queue(database)
     assert entry.words == "she won't wake up"
-    assert entry.danger_words == ("won't wake up",)
+    assert entry.danger_words == ("won't wake up", "30 tablets")
     assert (entry.medicine, entry.situations, entry.person) == ("baclofen", ("child",), "child")
     assert entry.messages == 3
     assert not entry.acknowledged
