@@ -121,7 +121,8 @@ class StandInRasa:
     `delay` is how long a turn takes in seconds; `got` what the connector was handed.
     `understand` makes `parse_data` of a text and the conversation's events before it;
     `tracker_database` is where the events go too, as Rasa's SQL tracker store keeps them.
-    `lose_confirmations`: what is appended is taken, and answered with an error all the same.
+    `act` is what a custom action would do in a turn: it gets the conversation, the text and what was
+    understood. `lose_confirmations`: what is appended is taken, and answered with an error all the same.
     """
 
     front_door: str
@@ -139,6 +140,7 @@ class StandInRasa:
     understand: Callable[[str, list[dict[str, Any]]], dict[str, Any]] | None = None
     tracker_database: str | None = None
     lose_confirmations: bool = False
+    act: Callable[[str, str, dict[str, Any]], None] | None = None
 
     def app(self) -> Starlette:
         return Starlette(
@@ -178,6 +180,8 @@ class StandInRasa:
             },
         ]
         await asyncio.sleep(self.delay)
+        if self.act:
+            await asyncio.to_thread(self.act, sender, text, turn[1]["parse_data"])
         replies = self.script.get(text)
         if self.slots_of(sender).get("handover"):
             replies = []

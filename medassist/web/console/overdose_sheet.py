@@ -104,8 +104,20 @@ def _weights(lines: Sequence[Said]) -> Iterator[Known]:
             yield Known(words, _quote(said, match.start(), match.end()), said.at)
 
 
-def _in_words(amount: TakenAmount, medicine: Medicine | None) -> str:
-    """`12 tablets, 120 mg if each is 10 mg. The most …`."""
+def _is_child(lines: Sequence[Said], slots: Mapping[str, Any]) -> bool:
+    """Whether a child took it, so that no limit of ours holds."""
+    told = [e.get("value") for said in lines for e in said.entities]
+    return (
+        any(age.years < ADULT_YEARS for said in lines for age in told_ages(said.text))
+        or any(said.assessment.facts.who == "child" for said in lines if said.assessment)
+        or slots.get("person") == "child"
+        or "child" in (slots.get("situations") or ())
+        or "child" in told
+    )
+
+
+def _in_words(amount: TakenAmount, medicine: Medicine | None, child: bool = False) -> str:
+    """`12 tablets, 120 mg if each is 10 mg. The most …`. A child is held to no adult's limit."""
     parts = []
     if amount.count is not None:
         parts.append(f"{amount.count:g} tablet{'' if amount.count == 1 else 's'} or doses")
@@ -118,24 +130,28 @@ def _in_words(amount: TakenAmount, medicine: Medicine | None) -> str:
     if amount.per == "day":
         words += ", over the day"
     if amount.mg is not None and amount.limit_mg:
-        words += (
-            f". The most in a whole day is {amount.limit_mg:g} mg: "
-            f"{amount.mg / amount.limit_mg:.1f} times that"
-        )
+        words += f". The most in a whole day is {amount.limit_mg:g} mg for adults"
+        if child:
+            words += ", which does not hold for a child"
+        elif amount.mg > amount.limit_mg:
+            words += f": this is {amount.mg / amount.limit_mg:.1f} times that"
     return words
 
 
-def _amounts(lines: Sequence[Said], medicine: Medicine | None) -> Iterator[Known]:
+def _amounts(
+    lines: Sequence[Said], slots: Mapping[str, Any], medicine: Medicine | None
+) -> Iterator[Known]:
     """The amounts that were taken and not taken back."""
+    child = _is_child(lines, slots)
     assessed = [said for said in lines if said.assessment is not None]
     stand = standing([s.assessment for s in assessed if s.assessment], None).taken
     for said in assessed:
         assert said.assessment is not None
         for amount in said.assessment.facts.taken:
             if amount in stand:
-                danger = amount.verdict in ("above_daily", "double")
+                danger = child or amount.verdict in ("above_daily", "double")
                 quote = _quote(said, amount.start, amount.end)
-                yield Known(_in_words(amount, medicine), quote, said.at, danger)
+                yield Known(_in_words(amount, medicine, child), quote, said.at, danger)
 
 
 def _usual(lines: Sequence[Said]) -> Iterator[Known]:
@@ -257,8 +273,8 @@ def _what(medicine: Medicine | None, slots: Mapping[str, Any]) -> Iterator[Known
         limits = medicine.limits
         yield Known(f"{medicine.title} ({medicine.class_name})")
         yield Known(
-            f"Limits for adults by mouth: {limits.daily_mg.value:g} mg in a day, "
-            f"{limits.single_dose_mg.value:g} mg at once"
+            f"Limits for adults by mouth: {limits.daily_mg.value:g} mg in a day "
+            f"({limits.daily_mg.note}), {limits.single_dose_mg.value:g} mg at once"
         )
     elif slots.get("medicine"):
         yield Known(f"{slots['medicine']} (we have no file on it, so no limit to compare with)")
@@ -274,7 +290,7 @@ def overdose_sheet(
     """
     lines, slots = conversation.patients_lines, conversation.slots
     who, ages = _once(_who(lines, slots)), _once(_ages(lines))
-    what, amounts = _once(_what(medicine, slots)), tuple(_amounts(lines, medicine))
+    what, amounts = _once(_what(medicine, slots)), tuple(_amounts(lines, slots, medicine))
     how_much_ask = "How much was taken? How many tablets, and how strong is each one?"
     if amounts:
         strength = any(known.words.find("the strength was not said") > 0 for known in amounts)

@@ -36,7 +36,9 @@ def words(line: SheetLine) -> str:
 def test_the_amount_stands_in_milligrams_against_the_limit() -> None:
     line = sheet("I took 12 baclofen 10mg tablets an hour ago")["How much"]
     assert "12 tablets" in words(line)
-    assert "120 mg. The most in a whole day is 80 mg: 1.5 times that" in words(line)
+    assert "120 mg. The most in a whole day is 80 mg for adults: this is 1.5 times that" in words(
+        line
+    )
     assert line.known[0].danger
     assert line.known[0].quote.startswith("I took 12 baclofen 10mg tablets")
 
@@ -45,6 +47,19 @@ def test_a_strength_that_nobody_said_is_told_as_such_and_asked_for() -> None:
     line = sheet("I took 12 baclofen")["How much"]
     assert "120 mg if each is 10 mg (the strength was not said)" in words(line)
     assert line.ask.startswith("How strong is each tablet?")
+
+
+def test_an_adults_limit_is_no_comfort_for_a_child() -> None:
+    line = sheet("my son is 6 and swallowed four of my 10mg baclofen tablets")["How much"]
+    assert "80 mg for adults, which does not hold for a child" in words(line)
+    assert "times that" not in words(line)
+    assert line.known[0].danger
+
+
+def test_of_two_signs_in_the_same_words_the_graver_is_told() -> None:
+    told = words(sheet("I took 12 baclofen and I feel really confused")["Signs now"])
+    assert "Severe confusion" in told
+    assert "| Confusion" not in told
 
 
 def test_an_amount_that_is_taken_back_is_no_longer_told() -> None:
