@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect
@@ -78,3 +80,27 @@ def test_cases_from_before_the_console_keep_their_rows_and_wait_since_they_were_
     ]
     acknowledge(empty_database, 1, "kim")
     assert find_case(empty_database, 1).acknowledged_by == "kim"
+
+
+def test_a_migration_that_fails_halfway_leaves_the_database_as_it_was(
+    empty_database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(empty_database, "0001")
+    before = MetaData()
+    before.reflect(empty_database)
+    executed = Operations.execute
+
+    def fail_at_the_last_step(self: Operations, statement: str) -> None:
+        executed(self, statement)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Operations, "execute", fail_at_the_last_step)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(empty_database)
+    monkeypatch.undo()
+    after = MetaData()
+    after.reflect(empty_database)
+    assert set(after.tables) == set(before.tables)
+    assert set(after.tables["cases"].c.keys()) == set(before.tables["cases"].c.keys())
+    migrate(empty_database)
+    assert "audit_log" in inspect(empty_database).get_table_names()
