@@ -1,4 +1,4 @@
-"""The four roles. Each may do what those before it may."""
+"""The four roles. Each may do what those before it may, but only a clinician approves answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ROLE_WORDS = {
     "viewer": "sees the queue, cases, answers and figures",
     "triage": "also works on cases and talks to patients",
     "clinician": "also approves answers",
-    "admin": "also manages accounts and reads the audit log",
+    "admin": "does what triage does, manages accounts, reads the audit log; approves no answers",
 }
 """What each role may do, for people."""
 

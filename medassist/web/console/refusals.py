@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 
 from medassist.cases.cases import CaseError
+from medassist.medicines.reviews import ReviewError
 from medassist.staff.accounts import AccountError
 
-REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError, CaseError)
+REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError, CaseError, ReviewError)

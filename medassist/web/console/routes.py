@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from medassist.web.console import accounts, audit, case, desk, handover, queue, sign_in
+from medassist.web.console import accounts, answers, audit, case, desk, handover, queue, sign_in
 from medassist.web.console.shell import Console, StaffRoute
 
 PAGES = (
     sign_in.routes,
     accounts.routes,
     audit.routes,
+    answers.routes,
     queue.routes,
     case.routes,
     handover.routes,

@@ -118,12 +118,13 @@ class Console:
         endpoint: Page,
         *,
         role: str,
+        only: bool = False,
         methods: list[str] | None = None,
         name: str = "",
         audited: bool = True,
         keeps_awake: bool = True,
     ) -> StaffRoute:
-        """A route for the signed-in who have `role` or more.
+        """A route for the signed-in who have `role` or more, or with `only` this role alone.
 
         `name` is the action in the audit log. What a page asks for again and again is not
         `audited` each time, but every few minutes if it is about one case, answer or account.
@@ -139,7 +140,7 @@ class Console:
             request.state.staff = staff
             outcome = "failed"
             try:
-                if not staff.may(role):
+                if not staff.may(role) or (only and staff.role != role):
                     raise HTTPException(403, "Your account may not do this.")
                 if request.method not in ("GET", "HEAD"):
                     await self.require_own_form(request, staff.csrf_token)
