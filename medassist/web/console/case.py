@@ -97,6 +97,7 @@ class CaseView:
     rule: str
     why: list[str]
     raised: list[Piece]
+    caller: str
     medicine_name: str
     medicine: Medicine | None
     situations: list[str]
@@ -184,6 +185,7 @@ class CasePages:
             rule=assessment.rule if assessment else "",
             why=explained(assessment, names) if assessment else [],
             raised=marked(str(raising.get("words") or ""), assessment, names),
+            caller=str(_known(events, Conversation(()), "caller") or ""),
             medicine_name=medicine_name,
             medicine=medicine_file(self._data, medicine_name) if medicine_name else None,
             situations=[

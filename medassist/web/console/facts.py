@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,8 @@ FIRST = (
     "report_side_effect", "side_effects", "dose", "interactions", "alcohol",
 )  # fmt: skip
 """Topics in the order staff need them in a hurry; the others follow as they come."""
+
+_GENERIC_NAME = re.compile(r"[a-z][a-z0-9 -]*")
 
 REPORT_TITLES = {
     "report_overdose": "Too much was taken",
@@ -47,9 +50,9 @@ class Fact:
 
 def medicine_file(data: Path, name: str) -> Medicine | None:
     """The file of this medicine, as it is now; None when there is none that can be read."""
-    path = data / "medicines" / f"{name.replace(' ', '-')}.yml"
-    if path.parent != data / "medicines":  # a name with a slash is not a medicine's
+    if not _GENERIC_NAME.fullmatch(name):  # what is no medicine's name is no file's either
         return None
+    path = data / "medicines" / f"{name.replace(' ', '-')}.yml"
     try:
         return _read(path, path.stat().st_mtime_ns)
     except (OSError, MedicineFileError):
