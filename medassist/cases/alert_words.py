@@ -23,10 +23,10 @@ KINDS = {
 """What a case is about, in words for staff; a kind that is not here is said as it is."""
 
 _EVENTS = {
-    "opened": "New case",
-    "raised": "Case has got worse",
-    "added": "New message in a case",
-    "unacknowledged": "Nobody has acknowledged this case",
+    "opened": "case {case} is new",
+    "raised": "case {case} has got worse",
+    "added": "case {case} has a new message",
+    "unacknowledged": "nobody has acknowledged case {case}",
 }
 
 
@@ -43,7 +43,8 @@ class AlertWording:
 
     def title(self, alert: Alert) -> str:
         """One line."""
-        return f"{alert.level.upper()}: {_EVENTS.get(alert.event, alert.event)} {alert.case_id}"
+        said = _EVENTS.get(alert.event, "something happened to case {case}")
+        return f"{alert.level.upper()}: {said.format(case=alert.case_id)}"
 
     def text(self, alert: Alert) -> str:
         """A few short lines; times are UTC."""

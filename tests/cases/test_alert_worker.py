@@ -120,7 +120,7 @@ def test_an_apprise_target_gets_title_text_and_link(
         assert wait_until(lambda: undelivered(database) == 0)
     (got,) = receiver.received
     assert got.path == "/apprise"
-    assert got.data["title"] == f"EMERGENCY: New case {case_id}"
+    assert got.data["title"] == f"EMERGENCY: case {case_id} is new"
     assert f"/staff/cases/{case_id}" in got.data["message"]
     assert got.data["type"] == "failure"
     assert b"Zebedee" not in got.body
