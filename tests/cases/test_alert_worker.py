@@ -16,7 +16,6 @@ from sqlalchemy.engine import Engine
 
 from medassist.cases.alerts import deliveries, target_of
 from medassist.cases.cases import open_case
-from medassist.settings import load_settings
 from medassist.storage.tables import notifications, now
 from tests.cases.receivers import Receiver, Worker, running
 from tests.conftest import free_port, wait_until
@@ -270,21 +269,3 @@ def test_a_secret_in_the_form_of_standard_webhooks_is_the_key_that_it_names(
     signed = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
     digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert got.headers["webhook-signature"] == f"v1,{digest}"
-
-
-def test_the_supervisor_runs_the_worker_with_the_servers(tmp_path: Path) -> None:
-    from medassist.supervisor import servers
-
-    settings = load_settings({"MEDASSIST_VAR": str(tmp_path)})
-    worker = servers(settings, tmp_path / "model.tar.gz")[-1]
-    assert (worker.name, worker.port) == ("alert worker", None)
-    worker.environment["MEDASSIST_DATABASE_URL"] = settings.database_url
-    assert not worker.healthy()
-    worker.start()
-    try:
-        assert worker.healthy()
-        assert wait_until(lambda: "Alerts go to" in worker.log.read_text(encoding="utf-8"))
-    finally:
-        worker.stop()
-    assert worker.ended()
-    assert not worker.healthy()
