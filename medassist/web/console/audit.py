@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medassist.staff import audit
+from medassist.staff.figures import start_of
 from medassist.staff.sessions import Staff
 from medassist.web.console.csv_files import csv_response
 from medassist.web.console.shell import Console, StaffRoute
@@ -25,17 +26,15 @@ def day_of(value: str) -> date | None:
     if not value:
         return None
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         raise HTTPException(400, "A day must be written like 2026-11-23.") from None
+    if not 2000 <= day.year < 2200:
+        raise HTTPException(400, "That day is too far away.")
+    return day
 
 
-def start_of(day: date) -> datetime:
-    """When a day begins, in UTC."""
-    return datetime.combine(day, time(), timezone.utc)
-
-
-def _wanted(request: Request) -> dict[str, Any]:
+def _wanted(request: Request, zone: tzinfo) -> dict[str, Any]:
     given = {name: request.query_params.get(name, "").strip()[:255] for name in FIELDS}
     first, last = day_of(given["from"]), day_of(given["to"])
     return {
@@ -43,8 +42,8 @@ def _wanted(request: Request) -> dict[str, Any]:
         "action": given["action"],
         "object": given["object"],
         "outcome": given["outcome"],
-        "since": start_of(first) if first else None,
-        "until": start_of(last) + timedelta(days=1) if last else None,
+        "since": start_of(first, zone) if first else None,
+        "until": start_of(last + timedelta(days=1), zone) if last else None,
     }
 
 
@@ -59,7 +58,7 @@ class AuditLog:
         before = request.query_params.get("before", "")
         found = audit.entries(
             self._console.engine,
-            **_wanted(request),
+            **_wanted(request, self._console.zone),
             before=int(before) if before.isdigit() and len(before) < 18 else None,
             limit=ON_A_PAGE + 1,
         )
@@ -81,7 +80,9 @@ class AuditLog:
 
     def file(self, request: Request, _staff: Staff) -> Response:
         """All entries that fit, newest first, as CSV."""
-        found = audit.entries(self._console.engine, **_wanted(request), limit=IN_A_FILE)
+        found = audit.entries(
+            self._console.engine, **_wanted(request, self._console.zone), limit=IN_A_FILE
+        )
         columns = ("at", "account", "role", "action", "object", "outcome", "address")
         return csv_response(
             "audit-log",

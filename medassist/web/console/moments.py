@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 
 from markupsafe import Markup
 
@@ -12,14 +12,25 @@ def as_utc(at: datetime) -> datetime:
     return at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
 
 
-def moment(at: datetime | None) -> Markup:
-    """A `<time>` element."""
+def moment(at: datetime | None, zone: tzinfo = timezone.utc) -> Markup:
+    """A `<time>` element, in the clinic's time zone."""
     if at is None:
         return Markup("")
-    exact = as_utc(at)
+    local = as_utc(at).astimezone(zone)
     return Markup('<time datetime="{}">{}</time>').format(
-        exact.isoformat(timespec="seconds"), f"{exact.day} {exact:%b %Y, %H:%M} UTC"
+        as_utc(at).isoformat(timespec="seconds"), f"{local.day} {local:%b %Y, %H:%M %Z}"
     )
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in the unit a person would use."""
+    if seconds is None:
+        return "–"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def ago(at: datetime | None, now: datetime | None = None) -> str:

@@ -7,5 +7,12 @@ from starlette.exceptions import HTTPException
 from medassist.cases.cases import CaseError
 from medassist.medicines.reviews import ReviewError
 from medassist.staff.accounts import AccountError
+from medassist.staff.labels import LabelError
 
-REFUSALS: tuple[type[Exception], ...] = (HTTPException, AccountError, CaseError, ReviewError)
+REFUSALS: tuple[type[Exception], ...] = (
+    HTTPException,
+    AccountError,
+    CaseError,
+    LabelError,
+    ReviewError,
+)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from medassist.web.console import accounts, answers, audit, case, desk, handover, queue, sign_in
+from medassist.web.console import (
+    accounts,
+    answers,
+    asked,
+    audit,
+    case,
+    desk,
+    handover,
+    queue,
+    sign_in,
+)
 from medassist.web.console.shell import Console, StaffRoute
 
 PAGES = (
@@ -10,6 +20,7 @@ PAGES = (
     accounts.routes,
     audit.routes,
     answers.routes,
+    asked.routes,
     queue.routes,
     case.routes,
     handover.routes,

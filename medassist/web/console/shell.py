@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from medassist.cases.hours import read_clinic
 from medassist.regions import Region
 from medassist.settings import Settings
 from medassist.staff import audit, sessions
@@ -106,7 +108,10 @@ class Console:
         self._seen = Seen()
         self._flash = URLSafeTimedSerializer(secret, salt="medassist.console.flash")
         self.templates = Jinja2Templates(directory=TEMPLATES)
-        self.templates.env.filters["moment"] = moments.moment
+        self.zone = read_clinic(settings.data).zone
+        """The clinic's time zone: times on pages are its, times in the database are UTC."""
+        self.templates.env.filters["moment"] = partial(moments.moment, zone=self.zone)
+        self.templates.env.filters["duration"] = moments.duration
         self.templates.env.filters["ago"] = moments.ago
         self.templates.env.trim_blocks = self.templates.env.lstrip_blocks = True
 
