@@ -30,6 +30,15 @@ from medassist.medicines.wording import (
 
 PERSON = "Talk to a person"
 
+_NOT_SAID = {
+    None: "I have no vetted answer about {medicine}, so I won't guess. If I misread the name, "
+    "please check its spelling.",
+    "unapproved": "I have an answer about {medicine}, but no clinician of the clinic has approved "
+    "it yet, so I may not give it.",
+    "withdrawn": "The clinic has withdrawn my answer about {medicine}, so I may not give it.",
+}
+"""What is said for want of an answer, by why there is none."""
+
 
 def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: VettedAnswer) -> None:
     """Send one vetted answer with its sources and next questions.
@@ -56,11 +65,12 @@ def say_no_answer(
     dispatcher: CollectingDispatcher, tracker: Tracker, medicine: str, topic: str
 ) -> None:
     """Say plainly that there is nothing vetted, where to ask, and keep the gap."""
-    answers().record_gap(tracker.sender_id, medicine, topic, latest_text(tracker))
+    question = latest_text(tracker)
+    answers().record_gap(tracker.sender_id, medicine, topic, question)
+    withheld = answers().why_withheld(tracker.get_slot("medicine") or "", topic, question)
     say_buttons(
         dispatcher,
-        f"I have no vetted answer about {medicine}, so I won't guess.\n"
-        "If I misread the name, please check its spelling. "
+        f"{_NOT_SAID[withheld].format(medicine=medicine)}\n"
         "Your pharmacist can answer this, and the leaflet in the pack may help. "
         f"If someone is in danger, call {numbers()['emergency_number']} now.",
         [PERSON],

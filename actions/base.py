@@ -14,10 +14,12 @@ from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.engine import Engine
 
+from medassist.cases.hours import Clinic, read_clinic, words_about_staff
 from medassist.medicines.answers import Answers
 from medassist.regions import numbers_for
 from medassist.settings import load_settings
 from medassist.storage.database import open_database
+from medassist.storage.tables import now
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +40,19 @@ def numbers() -> Mapping[str, str]:
 
 
 def answers() -> Answers:
-    """The vetted answers in force."""
-    return Answers(database())
+    """The vetted answers that may be said."""
+    return Answers(database(), approved_only=load_settings().require_approval)
+
+
+def clinic_words() -> str:
+    """Whether the clinic's staff are there now, or when they are back, in plain words."""
+    return words_about_staff(clinic(), now())
+
+
+@lru_cache(maxsize=1)
+def clinic() -> Clinic:
+    """The clinic's name, hours and holidays."""
+    return read_clinic(load_settings().data)
 
 
 class GuardedAction(Action):

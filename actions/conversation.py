@@ -14,6 +14,7 @@ from actions.base import (
     GuardedAction,
     answers,
     as_of,
+    clinic_words,
     database,
     intent_of,
     latest_text,
@@ -189,8 +190,8 @@ def ask_for_person(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[E
     """Put the conversation on the staff's list, and promise no more than that."""
     alert_staff(tracker, "routine", "person")
     dispatcher.utter_message(
-        text="I have put this chat on the list of the clinic's staff. I can't say when they will "
-        "look at it. If it can't wait, call the clinic or a pharmacist. "
+        text=f"I have put this chat on the list of the clinic's staff. {clinic_words()} "
+        "I can't say when they will look at it. If it can't wait, call the clinic or a pharmacist. "
         f"If someone is in danger, call {numbers()['emergency_number']} now.",
         json_message={"level": "routine", "staff": "requested"},
     )

@@ -18,7 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from medassist.medicines.answers import Answers, load_answers
 from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
 from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
+from medassist.staff.command import users_app
 from medassist.storage.database import migrate, open_database
+
+FIRST_ADMIN = "admin"
+"""The name of the account that the first run makes."""
 
 app = typer.Typer(
     help="medassist: a chatbot for medication questions.",
@@ -26,8 +30,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-answers_app = typer.Typer(help="The vetted answers: check, load, list, show.", no_args_is_help=True)
+answers_app = typer.Typer(
+    help="The vetted answers: load, list, show, export.", no_args_is_help=True
+)
 app.add_typer(answers_app, name="answers")
+app.add_typer(users_app, name="users")
 
 
 def main() -> None:
@@ -40,6 +47,8 @@ def main() -> None:
 def one_line_errors() -> Iterator[None]:
     """Turn what a person can mend into one line on standard error and exit code 1."""
     from medassist.conversation_client import NotRunningError
+    from medassist.medicines.export import ExportError
+    from medassist.staff.accounts import AccountError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
     from medassist.triage.safety_files import SafetyFileError
@@ -53,6 +62,8 @@ def one_line_errors() -> Iterator[None]:
         StartError,
         TrainingError,
         SafetyFileError,
+        AccountError,
+        ExportError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -81,6 +92,11 @@ def _database(settings: Settings) -> Engine:
     return engine
 
 
+def _answers(settings: Settings) -> Answers:
+    """The answers that the bot may say."""
+    return Answers(_database(settings), approved_only=settings.require_approval)
+
+
 def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
     """Bring the database up to date and put the answers of these checked files in force."""
     engine = _database(settings)
@@ -90,6 +106,18 @@ def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
         f"{len(medicines)} medicine(s) ({report.added} new, {report.changed} changed, "
         f"{report.withdrawn} withdrawn)."
     )
+
+
+def _make_first_admin(settings: Settings) -> str | None:
+    """If nobody has an account, make an administrator's; returns its password."""
+    from medassist.staff import accounts, passwords
+
+    engine = _database(settings)
+    if not accounts.is_empty(engine):
+        return None
+    password = passwords.new_password()
+    accounts.add_account(engine, FIRST_ADMIN, "admin", shown_as="Administrator", password=password)
+    return password
 
 
 @app.command()
@@ -111,17 +139,25 @@ def run() -> None:
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
     typer.echo(_load(settings, medicines))
+    first_password = _make_first_admin(settings)
     wanted = supervisor.servers(settings, model)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     typer.echo("Starting the servers ...")
 
     def ready() -> None:
+        if first_password:
+            typer.echo(
+                f"\nThe first account of the staff console, shown only now:\n"
+                f"  Name        {FIRST_ADMIN}\n"
+                f"  Password    {first_password}"
+            )
         typer.echo(
             f"\nmedassist is ready.\n"
             f"  Chat page   http://{LOOPBACK}:{settings.front_door_port}/\n"
             f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
             f"  Terminal    .venv/bin/medassist chat\n"
+            f"  For staff   http://{LOOPBACK}:{settings.front_door_port}/staff\n"
             f"  Logs        {settings.var / 'logs'}\n"
             f"Ctrl-C ends it."
         )
@@ -261,10 +297,23 @@ def answers_load() -> None:
     typer.echo(_load(settings, _check(settings)))
 
 
+@answers_app.command("export")
+def answers_export(
+    into: Annotated[Path, typer.Argument(help="The folder to write into.", metavar="DIR")],
+) -> None:
+    """Write the medicine files into DIR, with what clinicians decided about each answer."""
+    from medassist.medicines.export import export_medicines
+
+    settings = load_settings()
+    engine, folder = _database(settings), settings.data / "medicines"
+    for path in export_medicines(engine, read_medicines(folder), folder, into):
+        typer.echo(f"Written: {path}")
+
+
 @answers_app.command("list")
 def answers_list() -> None:
     """List the answers in force."""
-    for answer in Answers(_database(load_settings())).in_force():
+    for answer in _answers(load_settings()).in_force():
         typer.echo(
             f"{answer.medicine}\t{answer.answer_id}\tversion {answer.version}\t{answer.review}"
         )
@@ -277,7 +326,7 @@ def answers_show(medicine: str, topic: str) -> None:
     from medassist.regions import numbers_for
 
     settings = load_settings()
-    answer = Answers(_database(settings)).get(medicine.lower(), topic)
+    answer = _answers(settings).get(medicine.lower(), topic)
     if answer is None:
         typer.echo(
             f"medassist: there is no answer {topic!r} about {medicine!r} in force.", err=True

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from medassist.cases.alert_targets import senders
+from medassist.cases.hours import read_clinic
 from medassist.settings import LOOPBACK, ROOT, Settings
 
 START_SECONDS = 240
@@ -23,6 +25,9 @@ START_SECONDS = 240
 STOP_SECONDS = 8
 """How long a server may take to end by itself before it is killed."""
 
+RESTART_SECONDS = 2
+"""A server that ends sooner after its start than this is not started again at once."""
+
 
 class StartError(Exception):
     """A server could not be started; the message says what to mend."""
@@ -30,18 +35,23 @@ class StartError(Exception):
 
 @dataclass
 class Server:
-    """One server process: how it is started and how its health is asked."""
+    """One server process: how it is started and how its health is asked.
+
+    One without a port is healthy as long as its process lives.
+    """
 
     name: str
     command: list[str]
-    port: int
+    port: int | None
     health: str
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
 
     def start(self) -> None:
         """Start the process in a group of its own; its output goes to its log file."""
+        self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -55,6 +65,8 @@ class Server:
 
     def healthy(self) -> bool:
         """Whether it answers its health address."""
+        if self.port is None:
+            return not self.ended()
         try:
             return httpx.get(f"http://{LOOPBACK}:{self.port}{self.health}", timeout=2).is_success
         except httpx.HTTPError:
@@ -81,7 +93,12 @@ class Server:
 
 
 def servers(settings: Settings, model: Path) -> list[Server]:
-    """The three servers, as this installation runs them."""
+    """The three servers and the alert worker, as this installation runs them.
+
+    Raises SettingsError when the worker could not start: a bad alert target or clinic file.
+    """
+    senders(settings)
+    read_clinic(settings.data)
     logs = settings.var / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     secret = settings.internal_secret or secrets.token_urlsafe(32)
@@ -139,17 +156,26 @@ def servers(settings: Settings, model: Path) -> list[Server]:
             logs / "front-door.log",
             environment,
         ),
+        Server(
+            "alert worker",
+            [python, "-m", "medassist.cases.alert_worker"],
+            None,
+            "",
+            logs / "alerts.log",
+            environment,
+        ),
     ]  # fmt: skip
 
 
 def require_free_ports(wanted: Sequence[Server]) -> None:
     """Raise StartError when another program listens where a server of ours should."""
     variables = ("MEDASSIST_ACTION_PORT", "MEDASSIST_RASA_PORT", "MEDASSIST_PORT")
-    for server, variable in zip(wanted, variables, strict=True):
+    listening = [(server, server.port) for server in wanted if server.port is not None]
+    for (server, port), variable in zip(listening, variables, strict=True):
         with socket.socket() as probe:
-            if probe.connect_ex((LOOPBACK, server.port)) == 0:
+            if probe.connect_ex((LOOPBACK, port)) == 0:
                 raise StartError(
-                    f"Port {server.port} (the {server.name}'s) is taken by another program. "
+                    f"Port {port} (the {server.name}'s) is taken by another program. "
                     f"Stop it, or choose another port with {variable}."
                 )
 
@@ -181,7 +207,7 @@ def run(
             ready()
         while not stop_requested():
             for server in wanted:
-                if server.ended():
+                if server.ended() and time.monotonic() > server.started_at + RESTART_SECONDS:
                     print(f"The {server.name} ended; starting it again.", flush=True)
                     server.start()
             time.sleep(0.5)

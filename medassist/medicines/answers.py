@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine, Row
 
 from medassist.medicines.files import Answer, Medicine, Source
+from medassist.medicines.reviews import (
+    APPROVED,
+    FILE_APPROVED,
+    WITHDRAWN,
+    add_decision,
+    is_approved,
+    latest_decisions,
+    review_shown,
+)
 from medassist.storage.tables import answer_versions, content_gaps
 
 
@@ -44,8 +53,11 @@ class LoadReport:
     unchanged: int
 
 
-def _content(medicine: Medicine, answer: Answer) -> dict[str, Any]:
-    """An answer as it is stored: with its title, review and every source it names."""
+def stored_content(medicine: Medicine, answer: Answer) -> dict[str, Any]:
+    """An answer as it is stored: with its title, review and every source it names.
+
+    What a clinician decided about it is no part of it, so that deciding makes no new version.
+    """
     keys = {key for statement in answer.statements() for key in statement.sources}
     content: dict[str, Any] = json.loads(
         json.dumps(
@@ -53,7 +65,7 @@ def _content(medicine: Medicine, answer: Answer) -> dict[str, Any]:
                 "title": medicine.title,
                 "names": medicine.all_names(),
                 "review": json.loads(medicine.review.json()),
-                "answer": json.loads(answer.json()),
+                "answer": json.loads(answer.json(exclude={"reviewed"})),
                 "sources": {
                     key: json.loads(medicine.sources[key].json(by_alias=True))
                     for key in sorted(keys)
@@ -64,15 +76,27 @@ def _content(medicine: Medicine, answer: Answer) -> dict[str, Any]:
     return content
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def digest_of(content: Mapping[str, Any]) -> str:
+    """What tells one content from another."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _what_was_decided_on(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The words and sources; not the medicine's other names, nor when a source was re-read."""
+    sources = {
+        key: {name: value for name, value in source.items() if name != "checked"}
+        for key, source in content["sources"].items()
+    }
+    return {"answer": content["answer"], "title": content["title"], "sources": sources}
 
 
 def load_answers(engine: Engine, medicines: Mapping[str, Medicine]) -> LoadReport:
     """Put the answers of these (already checked) files in force, in one transaction.
 
     A changed answer becomes a new version; an answer no file holds any more is
-    withdrawn. Old versions stay readable.
+    withdrawn. Old versions stay readable. What a clinician decided goes on to a new version
+    only when its words and sources are the same; a decision that a file brings counts where
+    nobody has decided here.
     """
     added = changed = unchanged = 0
     with engine.begin() as connection:
@@ -84,17 +108,21 @@ def load_answers(engine: Engine, medicines: Mapping[str, Medicine]) -> LoadRepor
         }
         for medicine in medicines.values():
             for answer in medicine.answers:
-                content = _content(medicine, answer)
+                content = stored_content(medicine, answer)
                 old = in_force.pop((medicine.medicine, answer.answer_id), None)
-                if old is not None and old.digest == _digest(content):
+                if old is not None and old.digest == digest_of(content):
                     unchanged += 1
+                    _take_decision(connection, old.id, answer)
                     continue
+                new = _insert(connection, medicine, answer, content)
                 if old is None:
                     added += 1
                 else:
                     changed += 1
                     _withdraw(connection, old)
-                _insert(connection, medicine, answer, content)
+                    if _what_was_decided_on(old.content) == _what_was_decided_on(content):
+                        _carry_decision(connection, old.id, new)
+                _take_decision(connection, new, answer)
         for row in in_force.values():
             _withdraw(connection, row)
     return LoadReport(added, changed, len(in_force), unchanged)
@@ -108,25 +136,46 @@ def _withdraw(connection: Connection, row: Row) -> None:
 
 def _insert(
     connection: Connection, medicine: Medicine, answer: Answer, content: Mapping[str, Any]
-) -> None:
+) -> int:
     newest = connection.execute(
         select(func.max(answer_versions.c.version)).where(
             answer_versions.c.medicine == medicine.medicine,
             answer_versions.c.answer_id == answer.answer_id,
         )
     ).scalar()
-    connection.execute(
+    inserted = connection.execute(
         insert(answer_versions).values(
             medicine=medicine.medicine,
             topic=answer.topic,
             answer_id=answer.answer_id,
             version=(newest or 0) + 1,
             content=content,
-            digest=_digest(content),
+            digest=digest_of(content),
             review=medicine.review.status,
             in_force=True,
         )
     )
+    return int(inserted.inserted_primary_key[0])
+
+
+def _latest_decision(connection: Connection, version_id: int) -> Row | None:
+    latest = latest_decisions()
+    found: Row | None = connection.execute(
+        select(latest).where(latest.c.version_id == version_id)
+    ).first()
+    return found
+
+
+def _carry_decision(connection: Connection, old: int, new: int) -> None:
+    made = _latest_decision(connection, old)
+    if made is not None:
+        add_decision(connection, new, made.decision, made.decided_by, made.reason, made.decided_at)
+
+
+def _take_decision(connection: Connection, version_id: int, answer: Answer) -> None:
+    made = answer.reviewed
+    if made is not None and _latest_decision(connection, version_id) is None:
+        add_decision(connection, version_id, made.decision, made.by, made.reason, made.at)
 
 
 def _vetted(row: Row) -> VettedAnswer:
@@ -135,7 +184,7 @@ def _vetted(row: Row) -> VettedAnswer:
         title=row.content["title"],
         answer_id=row.answer_id,
         version=row.version,
-        review=row.review,
+        review=review_shown(row.review, row.decision),
         answer=Answer.parse_obj(row.content["answer"]),
         sources={key: Source.parse_obj(s) for key, s in row.content["sources"].items()},
     )
@@ -163,53 +212,101 @@ def _fit(answer: Answer, readings: Sequence[str]) -> int:
     )
 
 
-def _best(rows: Sequence[Row], question: str) -> Row | None:
-    """The row that fits best: danger before all, then the longest phrase, then the default."""
-    best: tuple[tuple[bool, int, bool], Row] | None = None
+@dataclass(frozen=True)
+class _Candidate:
+    """An answer that a file holds: its newest version, and the version that may be said."""
+
+    newest: Row
+    served: Row | None
+
+    @property
+    def row(self) -> Row:
+        """What decides whether it fits a question."""
+        return self.served or self.newest
+
+
+def _candidates(rows: Sequence[Row], approved_only: bool) -> list[_Candidate]:
+    """One for each answer; `rows` are the versions in order.
+
+    Withdrawn is withdrawn: no older version is said in its place. Where only approved text
+    may be said, the newest approved version is, even if a newer one waits for approval.
+    """
+    versions: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        answer = Answer.parse_obj(row.content["answer"])
-        fit = _fit(answer, _readings(question, row.content["names"]))
+        versions.setdefault((row.medicine, row.answer_id), []).append(row)
+    found = []
+    for own in versions.values():
+        newest = next((row for row in own if row.in_force), None)
+        if newest is None:
+            continue
+        if newest.decision == WITHDRAWN:
+            served = None
+        elif approved_only:
+            approved = [row for row in own if is_approved(row.review, row.decision)]
+            served = approved[-1] if approved else None
+        else:
+            served = newest
+        found.append(_Candidate(newest, served))
+    return found
+
+
+def _best(candidates: Sequence[_Candidate], question: str) -> _Candidate | None:
+    """What fits best: danger before all, then the longest phrase, then the default.
+
+    An answer that may not be said is found like any other, so that a question about it is
+    not answered with another one.
+    """
+    best: tuple[tuple[bool, int, bool], _Candidate] | None = None
+    for candidate in candidates:
+        answer = Answer.parse_obj(candidate.row.content["answer"])
+        fit = _fit(answer, _readings(question, candidate.row.content["names"]))
         if answer.subtopic and not fit:
             continue
         key = (bool(fit) and answer.danger, fit, not answer.subtopic)
         if best is None or key > best[0]:
-            best = (key, row)
+            best = (key, candidate)
     return best[1] if best else None
 
 
 class Answers:
-    """The answers in force, read from the database at each call so that a load counts at once."""
+    """The answers in force, read from the database at each call so that a load counts at once.
 
-    def __init__(self, engine: Engine) -> None:
+    With `approved_only` no text is said that no clinician has approved.
+    """
+
+    def __init__(self, engine: Engine, *, approved_only: bool = False) -> None:
         self._engine = engine
+        self._approved_only = approved_only
 
     def find(self, medicine: str, topic: str, question: str = "") -> VettedAnswer | None:
         """The answer of `medicine` on `topic`; `question` selects a subtopic by its words.
 
-        None when the medicine has no answer on the topic. Never another medicine's.
+        None when the medicine has no answer on the topic that may be said (`why_withheld` tells
+        why). Never another medicine's.
         """
-        best = _best(self._rows(medicine, topic), question)
-        return _vetted(best) if best else None
+        best = _best(self._candidates(medicine, topic), question)
+        return _vetted(best.served) if best and best.served else None
+
+    def why_withheld(self, medicine: str, topic: str, question: str = "") -> str | None:
+        """Why `find` gives nothing though a file holds an answer: "withdrawn" or "unapproved"."""
+        best = _best(self._candidates(medicine, topic), question)
+        if best is None or best.served:
+            return None
+        return "withdrawn" if best.newest.decision == WITHDRAWN else "unapproved"
 
     def get(self, medicine: str, answer_id: str) -> VettedAnswer | None:
         """The answer with this name, whatever was asked."""
-        for row in self._rows(medicine, answer_id.split(".")[0]):
-            if row.answer_id == answer_id:
-                return _vetted(row)
+        for candidate in self._candidates(medicine, answer_id.split(".")[0]):
+            if candidate.newest.answer_id == answer_id and candidate.served:
+                return _vetted(candidate.served)
         return None
 
     def in_force(self) -> list[VettedAnswer]:
-        """Every answer in force, by medicine and name."""
-        query = (
-            select(answer_versions)
-            .where(answer_versions.c.in_force.is_(True))
-            .order_by(answer_versions.c.medicine, answer_versions.c.answer_id)
-        )
-        with self._engine.connect() as connection:
-            return [_vetted(row) for row in connection.execute(query)]
+        """Every answer that may be said, by medicine and name."""
+        return [_vetted(c.served) for c in self._candidates() if c.served]
 
     def medicines(self) -> dict[str, str]:
-        """Generic name and title of each medicine that has an answer in force."""
+        """Generic name and title of each medicine that there is a file about."""
         query = (
             select(answer_versions.c.medicine, answer_versions.c.content["title"].as_string())
             .where(answer_versions.c.in_force.is_(True))
@@ -230,15 +327,28 @@ class Answers:
                 )
             )
 
-    def _rows(self, medicine: str, topic: str) -> list[Row]:
+    def _candidates(
+        self, medicine: str | None = None, topic: str | None = None
+    ) -> list[_Candidate]:
+        latest = latest_decisions()
         query = (
-            select(answer_versions)
-            .where(
-                answer_versions.c.medicine == medicine,
-                answer_versions.c.topic == topic,
-                answer_versions.c.in_force.is_(True),
+            select(answer_versions, latest.c.decision)
+            .outerjoin(latest, latest.c.version_id == answer_versions.c.id)
+            .order_by(
+                answer_versions.c.medicine, answer_versions.c.answer_id, answer_versions.c.version
             )
-            .order_by(answer_versions.c.answer_id)
         )
+        if medicine is not None:
+            query = query.where(answer_versions.c.medicine == medicine)
+        if topic is not None:
+            query = query.where(answer_versions.c.topic == topic)
+        wanted = answer_versions.c.in_force.is_(True)
+        if self._approved_only:
+            wanted = or_(
+                wanted,
+                latest.c.decision == APPROVED,
+                answer_versions.c.review == FILE_APPROVED,
+            )
         with self._engine.connect() as connection:
-            return list(connection.execute(query))
+            rows = list(connection.execute(query.where(wanted)))
+        return _candidates(rows, self._approved_only)

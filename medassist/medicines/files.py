@@ -6,7 +6,7 @@ that a clinician who edits one knows where to look.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -135,6 +135,15 @@ class Review(_Strict):
     how: str
 
 
+class Reviewed(_Strict):
+    """What a clinician decided about this very answer, in the staff console."""
+
+    decision: str = Field(regex="^(approved|returned|withdrawn)$")
+    by: str = Field(min_length=1, max_length=100)
+    at: datetime
+    reason: str = ""
+
+
 class Answer(_Strict):
     """The vetted answer on one topic; `asks` holds the words that select a subtopic."""
 
@@ -148,6 +157,7 @@ class Answer(_Strict):
     get_help: Statement | None = None
     situations: list[SituationStatement] = []
     related: list[str] = []
+    reviewed: Reviewed | None = None
 
     @validator("topic")
     def _known_topic(cls, topic: str) -> str:

@@ -27,19 +27,24 @@ def reading_grade(text: str, names: Iterable[str] = ()) -> float:
     return float(textstat.flesch_kincaid_grade(text))
 
 
-def grade_of(answer: Answer, medicine: Medicine) -> float:
+def grade_of(answer: Answer, names: Iterable[str]) -> float:
     """The grade of a whole answer, situations left out (they are read one at a time)."""
     extra = [answer.get_help.text] if answer.get_help else []
     text = " ".join([answer.statement.text, *(p.text for p in answer.points), *extra])
-    return reading_grade(text, medicine.all_names())
+    return reading_grade(text, names)
+
+
+def highest_grade(answer: Answer) -> float:
+    """The highest grade that this answer may have."""
+    return HIGHEST_GRADE_DANGER if answer.danger else HIGHEST_GRADE
 
 
 def too_hard(medicine: Medicine) -> list[str]:
     """A line for each answer above its highest grade."""
     lines = []
     for answer in medicine.answers:
-        limit = HIGHEST_GRADE_DANGER if answer.danger else HIGHEST_GRADE
-        grade = grade_of(answer, medicine)
+        limit = highest_grade(answer)
+        grade = grade_of(answer, medicine.all_names())
         if grade > limit:
             lines.append(f"{answer.answer_id}: reading grade {grade:.1f}, above {limit:.0f}")
     return lines

@@ -43,6 +43,24 @@ class Found:
     end: int
 
 
+@dataclass(frozen=True)
+class ToldAge:
+    """An age in years and the words (by character offsets) that told it."""
+
+    years: float
+    start: int
+    end: int
+
+
+def told_ages(text: str) -> list[ToldAge]:
+    """Every age that a message tells: "my son 6", "she is 82", "a 7 month old"."""
+    return [
+        ToldAge(years, match.start(), match.end())
+        for match in _AGE.finditer(text.replace("\u2019", "'"))
+        if (years := _years(match)) is not None
+    ]
+
+
 def _pattern(words: list[str]) -> re.Pattern[str]:
     parts = (
         re.escape(w).replace(r"\*", r"\w*").replace(r"\ ", r"\s+")
@@ -73,13 +91,10 @@ class Situations:
                 denied = _NOT.search(lower[: match.start()]) or _FINE.match(lower[match.end() :])
                 if not denied:
                     found.setdefault(situation, Found(situation, match.start(), match.end()))
-        for match in _AGE.finditer(straight):
-            years = _years(match)
-            if years is None:
-                continue
+        for age in told_ages(text):
             for situation, bounds in self._ages.items():
-                if _within(years, bounds):
-                    found.setdefault(situation, Found(situation, match.start(), match.end()))
+                if _within(age.years, bounds):
+                    found.setdefault(situation, Found(situation, age.start, age.end))
                 else:
                     found.pop(situation, None)
         if Situation.PREGNANT in found or Situation.BREASTFEEDING in found:

@@ -72,7 +72,7 @@ cases = Table(
     Column("channel", String(50), nullable=False),
     Column("level", String(20), nullable=False),
     Column("kind", String(30), nullable=False),
-    Column("status", String(20), nullable=False, default="open"),
+    Column("status", String(20), nullable=False, default="open", index=True),
     Column("opened_at", DateTime(timezone=True), nullable=False, default=now, index=True),
     Column("level_since", DateTime(timezone=True), nullable=False, default=now),
     Column("acknowledged_at", DateTime(timezone=True)),

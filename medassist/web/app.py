@@ -19,7 +19,10 @@ from starlette.templating import Jinja2Templates
 
 from medassist.regions import Region, read_regions
 from medassist.settings import Settings, load_settings
+from medassist.storage.database import open_database
 from medassist.web.chat import Chat
+from medassist.web.console.routes import console_routes
+from medassist.web.console.shell import Console
 from medassist.web.delivery import Delivery
 from medassist.web.ending import told_to_stop
 from medassist.web.health import Health
@@ -56,13 +59,19 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     rasa = RasaServer(settings)
     delivery = Delivery(rasa, words, pace)
     hub = Hub()
+    console = Console(open_database(settings.database_url), settings, rasa, region)
+
+    def close_streams() -> None:
+        for close in (hub.close, *console.closers):
+            close()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        with told_to_stop(hub.close):
+        with told_to_stop(close_streams):
             yield
         await delivery.close()
         await rasa.close()
+        console.engine.dispose()
 
     return Starlette(
         routes=[
@@ -70,6 +79,7 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             *Chat(hub, rasa, delivery, words, pace).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa).routes(),
+            *console_routes(console),
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
         ],
         middleware=[Middleware(SecurityHeaders)],

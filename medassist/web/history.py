@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -9,15 +10,34 @@ from typing import Any
 PUSHED = "pushed."
 """Starts the id of a reply that answers no message, such as one that staff sent."""
 
+UNNAMED = "pushed.unnamed-"
+"""Starts the id, while it is new, of such a reply that came without a name of its own."""
+
 LONGEST_HISTORY = 400
 """Messages; the page shows the latest ones."""
 
 Message = dict[str, Any]
 
+_NAME = re.compile(r"[A-Za-z0-9-]{8,64}")
+
 
 def reply_id(message_id: str, number: int) -> str:
     """The id of the `number`-th reply (from 0) to a message, as the website connector counts."""
     return f"{message_id}.{number}"
+
+
+def pushed_id(custom: object) -> str | None:
+    """The id of a reply that was pushed under a name of its own; None for any other reply.
+
+    Whoever pushes a reply names it in its `custom`: `staff.id` for words of staff, `id` for
+    ours. The name is the same in Rasa's record and on its way to the page, so that each is
+    shown once, however often it comes and whatever it says.
+    """
+    if not isinstance(custom, Mapping):
+        return None
+    staff = custom.get("staff")
+    name = staff.get("id") if isinstance(staff, Mapping) else custom.get("id")
+    return f"{PUSHED}{name}" if isinstance(name, str) and _NAME.fullmatch(name) else None
 
 
 def answered_message(reply: str) -> str:
@@ -51,7 +71,8 @@ def stored_messages(tracker: Mapping[str, Any]) -> list[Message]:
 
     `tracker` is the answer of Rasa's `/conversations/{id}/tracker?include_events=ALL`. The n-th
     reply after a message gets the id the website connector gave it when it was said; replies
-    that the connector does not hand over (they hold nothing) are not counted by either.
+    that the connector does not hand over (they hold nothing) and those that were pushed under a
+    name of their own are not counted by either.
     """
     found: dict[str, Message] = {}
     answering: str | None = None
@@ -70,8 +91,10 @@ def stored_messages(tracker: Mapping[str, Any]) -> list[Message]:
             buttons, custom = data.get("buttons"), data.get("custom")
             if not (text or buttons or custom):
                 continue
-            identity = reply_id(answering, count) if answering else f"{PUSHED}{at}"
-            count += 1
+            identity = pushed_id(custom)
+            if identity is None:
+                identity = reply_id(answering, count) if answering else f"{PUSHED}{at}"
+                count += 1
             found.setdefault(identity, message(identity, "bot", text, buttons, custom, as_iso(at)))
     return list(found.values())[-LONGEST_HISTORY:]
 
@@ -90,11 +113,14 @@ def is_held_by_staff(tracker: Mapping[str, Any]) -> bool:
 
 
 def with_recent(stored: list[Message], recent: Iterable[Message]) -> list[Message]:
-    """The stored messages, then those that are too new to be stored."""
+    """The stored messages, then those that are too new to be stored.
+
+    A pushed reply without a name can only be told by its words.
+    """
     ids = {m["id"] for m in stored}
     said = {m["text"] for m in stored if m["who"] == "bot"}
     return stored + [
         m
         for m in recent
-        if m["id"] not in ids and not (m["id"].startswith(PUSHED) and m["text"] in said)
+        if m["id"] not in ids and not (m["id"].startswith(UNNAMED) and m["text"] in said)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -15,6 +16,10 @@ READ_SECONDS = 8.0
 
 class UnreachableError(Exception):
     """Rasa did not answer, or not as it should."""
+
+
+class MaybeTakenError(UnreachableError):
+    """Rasa got it, and nothing says whether it was taken."""
 
 
 class RasaServer:
@@ -67,6 +72,50 @@ class RasaServer:
         if not isinstance(tracker, dict):
             raise UnreachableError("no tracker")
         return tracker
+
+    async def parse(self, text: str) -> dict[str, Any]:
+        """What the model understands of a text that belongs to no conversation; nothing is stored.
+
+        Raises UnreachableError. A text that starts with "/" is text here, never a command.
+        """
+        try:
+            response = await self._reading.post(
+                f"{self._url}/model/parse",
+                params={"token": self._secret},
+                json={"text": f" {text}" if text.startswith("/") else text},
+            )
+            parsed = response.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise UnreachableError(type(error).__name__) from None
+        if not isinstance(parsed, dict) or not isinstance(parsed.get("triage"), dict):
+            raise UnreachableError("no assessment")
+        return parsed
+
+    async def append_events(self, sender: str, events: Sequence[Mapping[str, Any]]) -> None:
+        """Add events to a conversation, all or none; its bot messages are sent to the person.
+
+        Raises UnreachableError when Rasa did not take them, and MaybeTakenError when it got them
+        and did not confirm: then its tracker tells.
+        """
+        try:
+            response = await self._reading.post(
+                f"{self._url}/conversations/{sender}/tracker/events",
+                params={
+                    "output_channel": "latest",
+                    "execute_side_effects": "true",
+                    "include_events": "NONE",
+                    "token": self._secret,
+                },
+                json=list(events),
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise UnreachableError(type(error).__name__) from None
+        except httpx.HTTPError as error:
+            raise MaybeTakenError(type(error).__name__) from None
+        if response.is_server_error:  # it may have broken after the message went out
+            raise MaybeTakenError(f"status {response.status_code}")
+        if not response.is_success:
+            raise UnreachableError(f"status {response.status_code}")
 
     async def is_ready(self) -> bool:
         """Whether Rasa answers and has a model loaded."""

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from medassist.web.bodies import LARGEST_REPLY, read_object
 from medassist.web.delivery import own_reply
-from medassist.web.history import PUSHED, answered_message, as_iso, message
+from medassist.web.history import UNNAMED, answered_message, as_iso, message, pushed_id
 from medassist.web.hub import Event, Hub, TooManyError
 from medassist.web.rasa_server import SECRET_HEADER
 from medassist.web.words import Words
@@ -40,11 +40,11 @@ class Replies:
         sender, reply = body.get("conversation"), body.get("reply")
         if not isinstance(sender, str) or not sender or not isinstance(reply, dict):
             raise HTTPException(400, 'It must name a "conversation" and hold a "reply".')
-        identity = reply.get("id") or f"{PUSHED}{uuid.uuid4().hex}"
+        custom = reply.get("custom")
+        identity = reply.get("id") or pushed_id(custom) or f"{UNNAMED}{uuid.uuid4().hex}"
         text = reply.get("text") or ""
         if not isinstance(identity, str) or not isinstance(text, str):
             raise HTTPException(400, 'The reply\'s "id" and "text" must be text.')
-        custom = reply.get("custom")
         try:
             conversation = self._hub.conversation(sender)
         except TooManyError:  # nobody listens to it here; the page finds the reply in the history

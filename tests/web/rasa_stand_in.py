@@ -1,13 +1,16 @@
-"""A tiny Rasa: the website connector and the tracker, as `medassist.channels.website` behaves."""
+"""A tiny Rasa: the website connector, the tracker and what staff use, as the real ones behave."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -97,11 +100,29 @@ def echo(text: str) -> list[dict[str, Any]]:
     return [{"text": f"You said: {text}"}]
 
 
+TRACKER_EVENTS = sa.Table(
+    "events",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sender_id", sa.String(255), nullable=False, index=True),
+    sa.Column("type_name", sa.String(255), nullable=False),
+    sa.Column("timestamp", sa.Float),
+    sa.Column("intent_name", sa.String(255)),
+    sa.Column("action_name", sa.String(255)),
+    sa.Column("data", sa.Text),
+)
+"""As Rasa 3.6 makes it."""
+
+
 @dataclass
 class StandInRasa:
     """`script` says what answers a text; without an entry the text is echoed.
 
     `delay` is how long a turn takes in seconds; `got` what the connector was handed.
+    `understand` makes `parse_data` of a text and the conversation's events before it;
+    `tracker_database` is where the events go too, as Rasa's SQL tracker store keeps them.
+    `act` is what a custom action would do in a turn: it gets the conversation, the text and what was
+    understood. `lose_confirmations`: what is appended is taken, and answered with an error all the same.
     """
 
     front_door: str
@@ -115,12 +136,19 @@ class StandInRasa:
     lost_turns: set[str] = field(default_factory=set)
     lost_replies: bool = False
     tasks: set[Any] = field(default_factory=set)
+    own_slots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    understand: Callable[[str, list[dict[str, Any]]], dict[str, Any]] | None = None
+    tracker_database: str | None = None
+    lose_confirmations: bool = False
+    act: Callable[[str, str, dict[str, Any]], None] | None = None
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/webhooks/website/messages", self.message, methods=["POST"]),
                 Route("/conversations/{sender}/tracker", self.tracker),
+                Route("/conversations/{sender}/tracker/events", self.append, methods=["POST"]),
+                Route("/model/parse", self.parse, methods=["POST"]),
                 Route("/status", self.status),
             ]
         )
@@ -148,10 +176,15 @@ class StandInRasa:
                 "message_id": identity,
                 "timestamp": time.time(),
                 "input_channel": "website",
+                "parse_data": self.understood(text, sender),
             },
         ]
         await asyncio.sleep(self.delay)
+        if self.act:
+            await asyncio.to_thread(self.act, sender, text, turn[1]["parse_data"])
         replies = self.script.get(text)
+        if self.slots_of(sender).get("handover"):
+            replies = []
         for number, reply in enumerate(echo(text) if replies is None else replies):
             turn.append(
                 {
@@ -172,9 +205,59 @@ class StandInRasa:
         if text in self.failing_turns:
             await self.hand_over(sender, {"custom": {"failed": True}, "id": f"{identity}.0"})
             return
-        self.events.setdefault(sender, []).extend(turn)
+        self.store(sender, turn)
         if any((event.get("data") or {}).get("custom") == ERASED for event in turn):
             del self.events[sender]
+
+    def slots_of(self, sender: str) -> dict[str, Any]:
+        return {**self.slots, **self.own_slots.get(sender, {})}
+
+    def understood(self, text: str, sender: str = "") -> dict[str, Any]:
+        return self.understand(text, self.events.get(sender, [])) if self.understand else {}
+
+    def store(self, sender: str, events: list[dict[str, Any]]) -> None:
+        self.events.setdefault(sender, []).extend(events)
+        if not self.tracker_database:
+            return
+        engine = sa.create_engine(self.tracker_database, future=True)
+        TRACKER_EVENTS.create(engine, checkfirst=True)
+        with engine.begin() as connection:
+            for event in events:
+                connection.execute(
+                    sa.insert(TRACKER_EVENTS).values(
+                        sender_id=sender,
+                        type_name=event["event"],
+                        timestamp=event.get("timestamp") or time.time(),
+                        data=json.dumps(event),
+                    )
+                )
+        engine.dispose()
+
+    async def append(self, request: Request) -> Response:
+        """All events or none; bot messages go to the person before the events are stored."""
+        if request.query_params.get("token") != SECRET:
+            return JSONResponse({"reason": "NotAuthenticated"}, status_code=401)
+        sender = request.path_params["sender"]
+        events = [{"timestamp": time.time(), **event} for event in await request.json()]
+        pushes = request.query_params.get("execute_side_effects") == "true"
+        for event in events:
+            if event["event"] == "slot":
+                self.own_slots.setdefault(sender, {})[event["name"]] = event["value"]
+            elif pushes and request.query_params.get("output_channel") == "latest":
+                data = event.get("data") or {}
+                reply = {"text": event.get("text"), "custom": data.get("custom")}
+                if not self.lost_replies:
+                    await self.hand_over(sender, reply)
+        self.store(sender, events)
+        if self.lose_confirmations:
+            return JSONResponse({"reason": "ConversationError"}, status_code=500)
+        return JSONResponse({"sender_id": sender, "slots": self.slots_of(sender)})
+
+    async def parse(self, request: Request) -> Response:
+        if request.query_params.get("token") != SECRET:
+            return JSONResponse({"reason": "NotAuthenticated"}, status_code=401)
+        text = (await request.json())["text"]
+        return JSONResponse({"text": text, **self.understood(text)})
 
     async def hand_over(self, sender: str, reply: dict[str, Any]) -> int:
         async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as client:
@@ -194,7 +277,11 @@ class StandInRasa:
         assert request.query_params.get("include_events") == "ALL"
         sender = request.path_params["sender"]
         return JSONResponse(
-            {"sender_id": sender, "slots": self.slots, "events": self.events.get(sender, [])}
+            {
+                "sender_id": sender,
+                "slots": self.slots_of(sender),
+                "events": self.events.get(sender, []),
+            }
         )
 
     async def status(self, request: Request) -> Response:

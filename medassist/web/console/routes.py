@@ -1,0 +1,33 @@
+"""All pages of the console."""
+
+from __future__ import annotations
+
+from medassist.web.console import (
+    accounts,
+    answers,
+    asked,
+    audit,
+    case,
+    desk,
+    handover,
+    queue,
+    sign_in,
+)
+from medassist.web.console.shell import Console, StaffRoute
+
+PAGES = (
+    sign_in.routes,
+    accounts.routes,
+    audit.routes,
+    answers.routes,
+    asked.routes,
+    queue.routes,
+    case.routes,
+    handover.routes,
+    desk.routes,
+)  # fmt: skip
+
+
+def console_routes(console: Console) -> list[StaffRoute]:
+    """Every route under `/staff`."""
+    return [route for routes in PAGES for route in routes(console)]

@@ -1,0 +1,88 @@
+"""The supervisor keeps the alert worker running beside the servers, and starts nothing unusable."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medassist import supervisor
+from medassist.cases.hours import ClinicFileError
+from medassist.settings import Settings, SettingsError, load_settings
+from medassist.storage.database import migrate, open_database
+from tests.conftest import wait_until
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"MEDASSIST_VAR": str(tmp_path)})
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Iterator[supervisor.Server]:
+    """The alert worker as `medassist run` starts it, on a database of its own."""
+    engine = open_database(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    server = supervisor.servers(settings, settings.var / "model.tar.gz")[-1]
+    server.environment["MEDASSIST_DATABASE_URL"] = settings.database_url
+    yield server
+    server.stop()
+
+
+def starts(worker: supervisor.Server) -> int:
+    return (
+        worker.log.read_text(encoding="utf-8").count("Alerts go to") if worker.log.exists() else 0
+    )
+
+
+def test_the_alert_worker_has_no_port_and_is_healthy_while_it_lives(
+    worker: supervisor.Server,
+) -> None:
+    assert (worker.name, worker.port) == ("alert worker", None)
+    assert not worker.healthy()
+    worker.start()
+    assert worker.healthy()
+    assert wait_until(lambda: starts(worker) == 1)
+    worker.stop()
+    assert worker.ended()
+    assert not worker.healthy()
+
+
+def test_a_killed_alert_worker_is_started_again_and_ends_with_the_rest(
+    worker: supervisor.Server,
+) -> None:
+    stop = threading.Event()
+    ready = threading.Event()
+    running = threading.Thread(target=supervisor.run, args=([worker], ready.set, stop.is_set))
+    running.start()
+    try:
+        assert ready.wait(30)
+        assert wait_until(lambda: starts(worker) == 1)
+        assert worker.process is not None
+        first = worker.process.pid
+        os.kill(first, signal.SIGKILL)
+        assert wait_until(lambda: starts(worker) == 2)
+        assert worker.process.pid != first
+    finally:
+        stop.set()
+        running.join(30)
+    assert worker.ended()
+
+
+def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    bad = load_settings({"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_ALERT_URLS": "nonsense://hush"})
+    with pytest.raises(SettingsError, match="MEDASSIST_ALERT_URLS: URL number 1") as caught:
+        supervisor.servers(bad, tmp_path / "model.tar.gz")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_clinic_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "clinic.yml").write_text("name: us\ntime_zone: Mars/Base\nhours: {}\n")
+    bad = load_settings({"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_DATA": str(tmp_path)})
+    with pytest.raises(ClinicFileError, match="time_zone"):
+        supervisor.servers(bad, tmp_path / "model.tar.gz")

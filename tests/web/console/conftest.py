@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from medassist.medicines.answers import load_answers
+from medassist.medicines.files import read_medicines
+from medassist.settings import Settings
+from medassist.staff import passwords
+from medassist.staff.accounts import add_account
+from medassist.staff.roles import ROLES
+from medassist.storage.database import migrate, open_database
+from tests.web.console.staff import PASSWORD, StaffMember
+from tests.web.served import Served
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """Argon2 at its weakest: what is tested here is not how long it takes."""
+    passwords._hasher = passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    passwords._NOBODYS = passwords._hasher.hash("nobody's")
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    """The installation's database: answers in force, and an account for each role."""
+    engine = open_database(settings.database_url)
+    migrate(engine)
+    load_answers(engine, read_medicines(settings.data / "medicines"))
+    for role in ROLES:
+        add_account(engine, role, role, password=PASSWORD, shown_as=f"{role.title()} Person")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def clinic(engine: Engine, front_door: Served) -> Served:
+    """A front door whose clinic has staff."""
+    return front_door
+
+
+@pytest.fixture
+def new_member(clinic: Served) -> Iterator[Callable[[], StaffMember]]:
+    members: list[StaffMember] = []
+
+    def make() -> StaffMember:
+        members.append(StaffMember(clinic.url))
+        return members[-1]
+
+    yield make
+    for member in members:
+        member.close()
+
+
+@pytest.fixture
+def signed_in(new_member: Callable[[], StaffMember]) -> Callable[[str], StaffMember]:
+    """Somebody with this role, signed in."""
+
+    def member(role: str) -> StaffMember:
+        found = new_member()
+        assert found.sign_in(role).status_code == 303
+        return found
+
+    return member
