@@ -158,7 +158,8 @@ def servers(settings: Settings, model: Path) -> list[Server]:
         ),
         Server(
             "alert worker",
-            [python, "-m", "medassist.cases.alert_worker"],
+            # It holds no port, so nobody would notice one that is left over.
+            [python, "-m", "medassist.cases.alert_worker", "--parent", str(os.getpid())],
             None,
             "",
             logs / "alerts.log",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from medassist import supervisor
 from medassist.cases.hours import ClinicFileError
-from medassist.settings import Settings, SettingsError, load_settings
+from medassist.settings import ROOT, Settings, SettingsError, load_settings
 from medassist.storage.database import migrate, open_database
 from tests.conftest import wait_until
 
@@ -38,6 +41,13 @@ def starts(worker: supervisor.Server) -> int:
     return (
         worker.log.read_text(encoding="utf-8").count("Alerts go to") if worker.log.exists() else 0
     )
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_the_alert_worker_has_no_port_and_is_healthy_while_it_lives(
@@ -72,6 +82,30 @@ def test_a_killed_alert_worker_is_started_again_and_ends_with_the_rest(
         stop.set()
         running.join(30)
     assert worker.ended()
+
+
+def test_a_worker_whose_supervisor_was_killed_ends_by_itself(
+    settings: Settings, worker: supervisor.Server
+) -> None:
+    script = (
+        "import time; from medassist.settings import load_settings; "
+        "from medassist.supervisor import servers; s = load_settings(); "
+        "w = servers(s, s.var / 'model.tar.gz')[-1]; w.start(); print(w.process.pid, flush=True); "
+        "time.sleep(600)"
+    )
+    killed = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "MEDASSIST_VAR": str(settings.var)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert killed.stdout is not None
+    with killed, killed.stdout as output:
+        pid = int(output.readline())
+        assert wait_until(lambda: starts(worker) == 1)
+        killed.kill()
+    assert wait_until(lambda: not lives(pid))
 
 
 def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ knows is in the database: it may be killed at any moment, and several may run.
 
 from __future__ import annotations
 
+import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -128,8 +130,11 @@ def _again_and_again(work: Callable[[], bool], pause: float, stop: threading.Eve
                 stop.wait(pause)
 
 
-def work(stop: threading.Event) -> None:
-    """Deliver and keep the clocks until `stop` is set. Raises SettingsError at the start."""
+def work(stop: threading.Event, parent: int | None = None) -> None:
+    """Deliver and keep the clocks until `stop` is set, or until the `parent` process is gone.
+
+    Raises SettingsError at the start.
+    """
     settings = load_settings()
     engine = open_database(settings.database_url)
     patients = Patients(settings)
@@ -155,6 +160,10 @@ def work(stop: threading.Event) -> None:
     logger.info("Alerts go to: %s", ", ".join(targets) or "nobody (no target is set)")
 
     def tick() -> bool:
+        if parent is not None and os.getppid() != parent:
+            logger.warning("medassist run is gone, so the alert worker ends too")
+            stop.set()
+            return False
         clocks.tick()
         give_up_old(engine)
         return False
@@ -169,6 +178,9 @@ def work(stop: threading.Event) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    options = argparse.ArgumentParser(description="Delivers medassist's alerts to staff.")
+    options.add_argument("--parent", type=int, help="end when this parent process is gone")
+    parent = options.parse_args().parent
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
     )
@@ -182,7 +194,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        work(stop)
+        work(stop, parent)
     except SettingsError as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None

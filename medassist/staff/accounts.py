@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -147,6 +148,37 @@ def enable(engine: Engine, name: str) -> None:
 def unlock(engine: Engine, name: str) -> None:
     """Forget an account's wrong passwords. Raises AccountError."""
     _change(engine, name, failed_sign_ins=0, locked_until=None)
+
+
+def drop_password(engine: Engine, name: str) -> None:
+    """From now on an account opens through the clinic's provider only. Raises AccountError."""
+    _change(engine, name, sign_out=True, password_hash=None, failed_sign_ins=0, locked_until=None)
+
+
+def account_at_provider(engine: Engine, issuer: str, subject: str, names: list[str]) -> int | None:
+    """The id of the account of this person at the clinic's provider; None when there is none.
+
+    Known by `subject`. The first time, by one of `names`, and only if an administrator made
+    the account without a password for this: a name at the provider, which people can often
+    choose, must never open an account that a password guards.
+    """
+    known = hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()
+    with engine.begin() as connection:
+        found = connection.execute(select(accounts).where(accounts.c.subject == known)).first()
+        if found is not None:
+            return int(found.id) if found.active else None
+        for name in names:
+            own = (
+                accounts.c.name == tidy_name(name),
+                accounts.c.subject.is_(None),
+                accounts.c.password_hash.is_(None),
+                accounts.c.active.is_(True),
+            )
+            if connection.execute(update(accounts).where(*own).values(subject=known)).rowcount:
+                return connection.execute(
+                    select(accounts.c.id).where(accounts.c.subject == known)
+                ).scalar()
+    return None
 
 
 def forget_provider(engine: Engine, name: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Engine
 
-from medassist.cases.alerts import deliveries, target_of
+from medassist.cases import alert_worker, alerts
+from medassist.cases.alerts import Alert, deliveries, take_next, target_of
 from medassist.cases.cases import open_case
 from medassist.storage.tables import notifications, now
 from tests.cases.receivers import Receiver, Worker, running
@@ -201,6 +202,36 @@ def test_a_target_that_hangs_delays_no_other(
         assert wait_until(lambda: len(hanging.received) == 1)
         assert wait_until(lambda: len(receiver.received) == 3)
     hanging.stop()
+
+
+def test_an_alert_that_takes_longer_than_its_lease_is_not_taken_by_another(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(alert_worker, "LEASE_SECONDS", 1.5)
+    opened(database)
+    others = []
+
+    def send_slowly(_alert: Alert) -> None:
+        for _ in range(25):
+            time.sleep(0.2)
+            others.append(take_next(database, "webhook"))
+
+    assert alert_worker.deliver_next(database, "webhook", send_slowly)
+    assert others == [None] * 25
+    assert undelivered(database) == 0
+
+
+def test_a_target_that_breaks_in_an_unforeseen_way_is_tried_again(database: Engine) -> None:
+    case_id = opened(database)
+
+    def broken(_alert: Alert) -> None:
+        raise ZeroDivisionError(WORDS)
+
+    assert alert_worker.deliver_next(database, "webhook", broken)
+    assert not alert_worker.deliver_next(database, "webhook", broken)
+    (delivery,) = deliveries(database, case_id)
+    assert (delivery.error, delivery.tries) == ("failed (ZeroDivisionError)", 1)
 
 
 def test_a_worker_that_is_asked_to_end_records_what_it_is_sending(

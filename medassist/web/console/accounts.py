@@ -86,6 +86,7 @@ class Accounts:
             account=account,
             roles=[(role, ROLE_WORDS[role]) for role in ROLES],
             is_own=account.name == staff.name,
+            provider=bool(self._console.settings.oidc_issuer),
         )
 
     def change(self, request: Request, staff: Staff) -> Response:
@@ -104,6 +105,14 @@ class Accounts:
         password = passwords.new_password()
         accounts.set_password(self._console.engine, name, password)
         return self._once(request, staff, name, password)
+
+    def drop_password(self, request: Request, staff: Staff) -> Response:
+        """From now on the clinic's account only."""
+        name = request.path_params["account"]
+        if name == staff.name or not self._console.settings.oidc_issuer:
+            raise AccountError("That would lock the account: it could no longer sign in.")
+        accounts.drop_password(self._console.engine, name)
+        return self._back(name, f"{name} now signs in with the clinic’s account only.")
 
     def act(self, does: Callable[..., None], said: str) -> Callable[[Request, Staff], Response]:
         """A page that does one thing to an account and says so."""
@@ -133,6 +142,7 @@ def routes(console: Console) -> list[StaffRoute]:
         console.route(one, pages.one, role="admin", name="see_account"),
         post(one, pages.change, "change_account"),
         post(f"{one}/password", pages.new_password, "reset_password"),
+        post(f"{one}/drop-password", pages.drop_password, "drop_password"),
         post(
             f"{one}/disable",
             pages.act(accounts.disable, "{name} is signed out and can no longer sign in."),

@@ -25,6 +25,7 @@ from medassist.cases.cases import (
     resolve,
     take_over,
 )
+from medassist.medicines.answers import Answers
 from medassist.medicines.files import Medicine
 from medassist.staff.sessions import Staff
 from medassist.storage.tables import now
@@ -121,14 +122,24 @@ class CasePages:
         self._engine = console.engine
         self._data = console.settings.data
         self._handover = Handover(console)
+        self._answers = Answers(console.engine, approved_only=console.settings.require_approval)
 
     # ── what is shown ──
 
     async def see(self, request: Request, staff: Staff) -> Response:
         """The page of a case."""
+        return await self._see(request, staff, whole=True)
+
+    async def see_live(self, request: Request, staff: Staff) -> Response:
+        """The same for a page that is open already: without the facts, which it has."""
+        return await self._see(request, staff, whole=False)
+
+    async def _see(self, request: Request, staff: Staff, *, whole: bool) -> Response:
         case = await run_in_threadpool(the_case, self._console, request)
         conversation, reachable = await self._conversation(case)
-        return await run_in_threadpool(self._page, request, staff, case, conversation, reachable)
+        return await run_in_threadpool(
+            self._page, request, staff, case, conversation, reachable, whole
+        )
 
     async def _conversation(self, case: Case) -> tuple[Conversation | None, bool]:
         """What Rasa has of the conversation (None: nothing), and whether it could be asked."""
@@ -147,8 +158,9 @@ class CasePages:
         case: Case,
         conversation: Conversation | None,
         reachable: bool,
+        whole: bool,
     ) -> Response:
-        view = self.view(case, conversation, reachable)
+        view = self.view(case, conversation, reachable, whole)
         region = self._console.region
         return self._console.page(
             request,
@@ -161,8 +173,10 @@ class CasePages:
             region=region,
         )
 
-    def view(self, case: Case, conversation: Conversation | None, reachable: bool) -> CaseView:
-        """The case with everything around it."""
+    def view(
+        self, case: Case, conversation: Conversation | None, reachable: bool, whole: bool = True
+    ) -> CaseView:
+        """The case with everything around it; the facts only if `whole`."""
         events = history(self._engine, case.id)
         source, shown = _shown(case, events, conversation)
         names = sign_names(self._data / "safety")
@@ -192,8 +206,10 @@ class CasePages:
                 SITUATION_WORDS.get(s, s) for s in _known(events, shown, "situations") or ()
             ],
             facts=(
-                facts_about(self._engine, medicine_name, self._console.region.placeholders(), first)
-                if medicine_name
+                facts_about(
+                    self._answers, medicine_name, self._console.region.placeholders(), first
+                )
+                if medicine_name and whole
                 else []
             ),
             history=[history_line(event) for event in reversed(events)],
@@ -333,7 +349,7 @@ def routes(console: Console) -> list[StaffRoute]:
     return [
         console.route(base, pages.see, role="viewer", name="see_case"),
         console.route(
-            f"{base}/live", pages.see, role="viewer", name="see_case_live",
+            f"{base}/live", pages.see_live, role="viewer", name="see_case_live",
             audited=False, keeps_awake=False,
         ),
         console.route(

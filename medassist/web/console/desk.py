@@ -150,7 +150,9 @@ class Desk:
                     for i in parsed.get("also_asked") or ()]  # fmt: skip
         if assessment.kind:
             intents.insert(0, f"report_{assessment.kind}")
-        answers = Answers(self._console.engine)
+        answers = Answers(
+            self._console.engine, approved_only=self._console.settings.require_approval
+        )
         found: dict[str, VettedAnswer] = {}
         for intent in dict.fromkeys(intents):
             answer = answers.find(medicine, intent.removeprefix("ask_"), text)

@@ -10,6 +10,7 @@ from medassist.web.console import (
     case,
     desk,
     handover,
+    oidc,
     queue,
     sign_in,
 )
@@ -17,6 +18,7 @@ from medassist.web.console.shell import Console, StaffRoute
 
 PAGES = (
     sign_in.routes,
+    oidc.routes,
     accounts.routes,
     audit.routes,
     answers.routes,

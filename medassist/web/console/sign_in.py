@@ -14,6 +14,7 @@ from medassist.staff import accounts, audit
 from medassist.staff.sessions import Staff
 from medassist.staff.sign_in import AddressLimit, check_password
 from medassist.web.console.forms import read_form, text_of
+from medassist.web.console.oidc import SAID
 from medassist.web.console.shell import (
     Console,
     StaffRoute,
@@ -42,7 +43,8 @@ class SignIn:
         to = own_address(request.query_params.get("next", "/staff"))
         if self._console.signed_in(request):
             return RedirectResponse(to, status_code=303)
-        return self._page(request, to)
+        said = SAID.get(request.query_params.get("clinic", ""), "")
+        return self._page(request, to, said)
 
     def _page(
         self, request: Request, to: str, said: str = "", name: str = "", status_code: int = 200

@@ -449,3 +449,12 @@ def test_one_changes_ones_own_password_with_the_old_one(
     assert one.get("/staff/me").status_code == 200
     assert other.get("/staff/me").status_code == 303
     assert new_member().sign_in("viewer", new).status_code == 303
+
+
+def test_without_a_provider_in_the_settings_there_is_no_such_sign_in(
+    new_member: NewMember,
+) -> None:
+    member = new_member()
+    assert "clinic’s account" not in member.get("/staff/sign-in").text
+    assert member.get("/staff/sign-in/clinic").status_code == 404
+    assert member.get("/staff/sign-in/clinic/done").status_code == 404
