@@ -25,8 +25,9 @@ from actions.base import (
 )
 from actions.danger import respond_to_report
 from actions.staff import alert_staff
+from medassist.cases.events import add_event
 from medassist.medicines.wording import TOPIC_QUESTIONS, question_about
-from medassist.storage.tables import case_events, cases, content_gaps
+from medassist.storage.tables import case_events, cases, content_gaps, labels, thumbs
 
 LIKELY = 0.12
 """A candidate below this confidence is not worth offering as a choice."""
@@ -190,8 +191,13 @@ def ask_for_person(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[E
     """Put the conversation on the staff's list, and promise no more than that."""
     alert_staff(tracker, "routine", "person")
     dispatcher.utter_message(
-        text=f"I have put this chat on the list of the clinic's staff. {clinic_words()} "
-        "I can't say when they will look at it. If it can't wait, call the clinic or a pharmacist. "
+        text=" ".join(
+            filter(
+                None, ("I have put this chat on the list of the clinic's staff.", clinic_words())
+            )
+        )
+        + " I can't say when they will look at it. If it can't wait, call the clinic or a "
+        "pharmacist. "
         f"If someone is in danger, call {numbers()['emergency_number']} now.",
         json_message={"level": "routine", "staff": "requested"},
     )
@@ -245,15 +251,16 @@ def forget(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType
     A case keeps the fact that it existed (level, time), not what was written.
     """
     with database().begin() as connection:
-        connection.execute(
-            delete(content_gaps).where(content_gaps.c.conversation == tracker.sender_id)
-        )
+        for table in (content_gaps, thumbs, labels):
+            connection.execute(delete(table).where(table.c.conversation == tracker.sender_id))
         own_cases = select(cases.c.id).where(cases.c.conversation == tracker.sender_id)
         connection.execute(
             update(case_events)
             .where(case_events.c.case_id.in_(own_cases))
             .values(detail={"erased": "at the person's request"})
         )
+        for case_id in connection.execute(own_cases).scalars().all():
+            add_event(connection, case_id, "erased")  # so that open pages of staff notice
     dispatcher.utter_message(
         text="Done. I have deleted this chat. You can start a new one any time.",
         json_message={"erased": True},

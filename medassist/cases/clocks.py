@@ -114,7 +114,7 @@ def unseen_words(clinic: Clinic, emergency: str, at: datetime) -> str:
         "Nobody from the clinic has seen this yet. Don't wait for them. "
         f"If someone is in danger, call {emergency} now."
     )
-    return said if is_open(clinic, at) else f"{said} {words_about_staff(clinic, at)}"
+    return said if is_open(clinic, at) else f"{said} {words_about_staff(clinic, at)}".strip()
 
 
 def back_words(name: str, emergency: str) -> str:

@@ -34,17 +34,22 @@ class ClinicFileError(SettingsError):
 
 @dataclass(frozen=True)
 class Clinic:
-    """The clinic. `hours` has the spans of each weekday, Monday first; `holidays` outdo them."""
+    """The clinic. `hours` has the spans of each weekday, Monday first; `holidays` outdo them.
+
+    None stands for hours that nobody has written down: then nothing is said about them.
+    """
 
     name: str
     zone: ZoneInfo
-    hours: tuple[Spans, ...]
+    hours: tuple[Spans, ...] | None
     holidays: Mapping[date, Spans]
     phone: str | None = None
     clock: int = 24
 
     def spans(self, day: date) -> Spans:
         """When staff are there on a day."""
+        if self.hours is None:
+            return ()
         return self.holidays.get(day, self.hours[day.weekday()])
 
 
@@ -115,9 +120,11 @@ class _Reader:
                 ("time_zone",), f"{value!r} is no IANA time zone, such as America/New_York"
             ) from None
 
-    def _hours(self) -> tuple[Spans, ...]:
+    def _hours(self) -> tuple[Spans, ...] | None:
+        if self._document["hours"] == "unknown":
+            return None
         if not isinstance(self._document["hours"], Mapping):
-            raise self._error(("hours",), "must have a line for each weekday")
+            raise self._error(("hours",), "must have a line for each weekday, or be unknown")
         self._only(WEEKDAYS, WEEKDAYS, ("hours",))
         return tuple(self._spans(self._document["hours"][day], ("hours", day)) for day in WEEKDAYS)
 
@@ -199,7 +206,12 @@ def opens_next(clinic: Clinic, at: datetime) -> datetime | None:
 
 
 def words_about_staff(clinic: Clinic, at: datetime) -> str:
-    """Whether the clinic's staff are there at `at`, for a patient, in plain words."""
+    """Whether the clinic's staff are there at `at`, for a patient, in plain words.
+
+    Nothing where the clinic has not written down its hours.
+    """
+    if clinic.hours is None:
+        return ""
     staff = f"{clinic.name}'{'' if clinic.name.endswith('s') else 's'} staff"
     staff = staff[0].upper() + staff[1:]
     now = at.astimezone(clinic.zone)

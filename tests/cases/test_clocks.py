@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, update
@@ -16,15 +17,20 @@ from medassist.cases.alerts import deliveries
 from medassist.cases.cases import acknowledge, claim, find_case, history, open_case, resolve
 from medassist.cases.clocks import Clocks, alert_again, back_words, unseen_words
 from medassist.cases.handovers import begin, current, end, touch
-from medassist.cases.hours import read_clinic
+from medassist.cases.hours import Clinic
 from medassist.cases.patient import NotToldError, Patients
 from medassist.medicines.reading import HIGHEST_GRADE_DANGER, reading_grade
-from medassist.settings import ROOT, load_settings
+from medassist.settings import load_settings
 from medassist.storage.tables import accounts, cases, handovers
 from tests.cases.receivers import RASA_SECRET, RasaApi, Receiver, running
 from tests.conftest import wait_until
 
-CLINIC = read_clinic(ROOT / "data")
+CLINIC = Clinic(
+    name="the clinic",
+    zone=ZoneInfo("America/New_York"),
+    hours=(((9 * 60, 17 * 60),),) * 5 + ((), ()),
+    holidays={},
+)
 
 
 @pytest.fixture

@@ -18,12 +18,22 @@ from medassist.cases.hours import (
 )
 from medassist.settings import ROOT
 
-GOOD = (ROOT / "data" / "clinic.yml").read_text(encoding="utf-8")
+SHIPPED = (ROOT / "data" / "clinic.yml").read_text(encoding="utf-8")
+WEEK = """hours:
+  monday: 9:00-17:00
+  tuesday: 9:00-17:00
+  wednesday: 9:00-17:00
+  thursday: 9:00-17:00
+  friday: 9:00-17:00
+  saturday: closed
+  sunday: closed
+"""
+GOOD = SHIPPED.replace("hours: unknown\n", WEEK)
 NEW_YORK, BERLIN, UTC = (ZoneInfo(z) for z in ("America/New_York", "Europe/Berlin", "UTC"))
 
 
 def clinic(tmp_path: Path, *changes: tuple[str, str]) -> Clinic:
-    """The shipped file with some of its lines changed."""
+    """The shipped file with hours written down, and some of its lines changed."""
     content = GOOD
     for old, new in changes:
         assert old in content
@@ -213,3 +223,10 @@ def test_a_mistake_in_the_file_is_one_line_that_names_the_key(
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ClinicFileError, match=r"clinic\.yml:1: cannot be read"):
         read_clinic(tmp_path)
+
+
+def test_nothing_is_said_of_hours_that_the_clinic_has_not_written_down(tmp_path: Path) -> None:
+    (tmp_path / "clinic.yml").write_text(SHIPPED, encoding="utf-8")
+    shipped = read_clinic(tmp_path)
+    assert words_about_staff(shipped, utc("2026-01-07T15:00:00")) == ""
+    assert not is_open(shipped, utc("2026-01-07T15:00:00"))
