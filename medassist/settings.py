@@ -7,6 +7,7 @@ A missing value takes the embedded default (SQLite, loopback); a bad one raises
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ class Settings:
     """The settings of one installation.
 
     Ports are TCP ports on loopback. `database_url` is any SQLAlchemy URL;
-    `tracker_database_url` is where Rasa keeps the conversations.
+    `tracker_database_url` is where Rasa keeps the conversations. `embed_origins` are the websites
+    that may use the chat's widget; `new_conversations` how many one address may begin in ten
+    minutes.
     """
 
     var: Path
@@ -36,6 +39,8 @@ class Settings:
     rasa_port: int
     action_port: int
     internal_secret: str | None
+    embed_origins: tuple[str, ...]
+    new_conversations: int
 
     @property
     def front_door_url(self) -> str:
@@ -62,6 +67,29 @@ def _port(environ: Mapping[str, str], key: str, default: int) -> int:
     return int(value)
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?")
+
+
+def _origins(environ: Mapping[str, str], key: str) -> tuple[str, ...]:
+    origins = tuple(word.lower() for word in environ.get(key, "").split())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"{key} must list websites such as https://clinic.example, separated by spaces "
+                f"and without a path, not {origin!r}."
+            )
+    return origins
+
+
+def _count(environ: Mapping[str, str], key: str, default: int) -> int:
+    value = environ.get(key, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
+        raise SettingsError(f"{key} must be a whole number from 1, not {value!r}.")
+    return int(value)
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
@@ -81,4 +109,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rasa_port=_port(env, "MEDASSIST_RASA_PORT", 5005),
         action_port=_port(env, "MEDASSIST_ACTION_PORT", 5055),
         internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
+        embed_origins=_origins(env, "MEDASSIST_EMBED_ORIGINS"),
+        new_conversations=_count(env, "MEDASSIST_NEW_CONVERSATIONS", 30),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from medassist.settings import Settings, load_settings
+from medassist.storage.database import migrate, open_database
 from medassist.web.app import create_app
 from medassist.web.pace import Pace
 from tests.web.patient import Patient
@@ -16,15 +17,22 @@ QUICK = Pace(give_up_reaching=0.6, try_again=0.1, slow=0.5, lost=1.0, heartbeat=
 """As in service, but in tenths of seconds."""
 
 
-def settings_in(directory: Path) -> Settings:
-    return load_settings(
+def settings_in(directory: Path, **more: str) -> Settings:
+    """An installation of its own, with its tables."""
+    settings = load_settings(
         {
+            "MEDASSIST_NEW_CONVERSATIONS": "100000",  # all tests come from one address
             "MEDASSIST_VAR": str(directory),
             "MEDASSIST_PORT": str(free_port()),
             "MEDASSIST_RASA_PORT": str(free_port()),
             "MEDASSIST_INTERNAL_SECRET": SECRET,
+            **more,
         }
     )
+    engine = open_database(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    return settings
 
 
 @pytest.fixture

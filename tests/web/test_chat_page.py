@@ -214,7 +214,7 @@ def test_the_emergency_card_comes_first_with_one_tap_to_call(page: Page, rasa: S
     page.get_by_label("Your question").focus()
     for _ in range(20):
         page.keyboard.press("Shift+Tab")
-        if call.evaluate("node => node === document.activeElement"):
+        if call.evaluate("node => node === node.getRootNode().activeElement"):
             break
     expect(call).to_be_focused()
     expect(page.get_by_label("Your question")).to_be_enabled()
@@ -466,6 +466,8 @@ def test_nothing_is_wider_than_the_screen(
     expect(replies(page)).to_have_count(4)
     page.locator("#log details summary").click()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    scroller = page.locator(".chat")
+    assert scroller.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 def test_what_can_be_tapped_is_large_enough(page: Page, rasa: StandInRasa) -> None:
