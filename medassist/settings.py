@@ -67,7 +67,9 @@ def _port(environ: Mapping[str, str], key: str, default: int) -> int:
     return int(value)
 
 
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?"
+)
 
 
 def _origins(environ: Mapping[str, str], key: str) -> tuple[str, ...]:

@@ -33,4 +33,7 @@ class Embedding:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with or without permission for its origin."""
         is_chat = scope["type"] == "http" and scope["path"].startswith("/chat/")
-        await (self._chat if is_chat else self._app)(scope, receive, send)
+        if is_chat:
+            await self._chat(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

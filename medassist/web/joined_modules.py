@@ -15,7 +15,9 @@ _IMPORT = re.compile(
     r'from "\./(?P<file>[\w.-]+)"(?: with \{ type: "css" \})?;\n',
     re.MULTILINE,
 )
-_EXPORT = re.compile(r"^export (?P<rest>(?:async )?(?:class|const|function\*?) (?P<name>\w+))", re.M)
+_EXPORT = re.compile(
+    r"^export (?P<rest>(?:async )?(?:class|const|function\*?) (?P<name>\w+))", re.M
+)
 _EXPORT_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _UNKNOWN = re.compile(r"^(?:import\b(?!\()|export\b).*", re.MULTILINE)
 _BLOCK_COMMENT = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*$\n?", re.MULTILINE | re.DOTALL)
@@ -63,7 +65,9 @@ def _as_function(name: str, text: str) -> str:
     unknown = _UNKNOWN.search(body)
     if unknown:
         raise JoinError(f"{name} has a line that cannot be joined: {unknown.group()}")
-    return f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+    return (
+        f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+    )
 
 
 def _as_constants(found: re.Match[str]) -> str:

@@ -76,7 +76,7 @@ export default {
   count: (length, most) => `${length} of ${most} characters`,
 
   person: "Talk to a person",
-  save: "Save this chat",
+  save: "Save chat",
   erase: "Delete my data",
   receipt: "Your data is deleted",
   saveReceipt: "Save this receipt",
