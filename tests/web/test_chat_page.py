@@ -393,8 +393,8 @@ def test_nothing_is_wider_than_the_screen(
     expect(replies(page)).to_have_count(4)
     page.locator("#log details summary").click()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-    scroller = page.locator(".chat")
-    assert scroller.evaluate("node => node.scrollWidth <= node.clientWidth")
+    for part in (".chat", ".middle"):
+        assert page.locator(part).evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 def test_what_can_be_tapped_is_large_enough(page: Page, rasa: StandInRasa) -> None:

@@ -43,16 +43,30 @@ export class View {
     });
     this.box = this.#box(on);
     this.form = this.#form(on);
+    this.middle = element(
+      "div",
+      { class: "middle" },
+      this.#intro(on),
+      this.log,
+      this.typing,
+      this.cutOff,
+    );
     this.root = element(
       "div",
       { class: "chat", lang: strings.lang },
       this.#top(emergency, on),
-      element("div", { class: "middle" }, this.#intro(on), this.log, this.typing, this.cutOff),
+      this.middle,
       this.#composer(on),
     );
-    this.root.addEventListener("scroll", () => this.isAtEnd() && (this.newest.hidden = true), {
-      passive: true,
-    });
+    const scrolled = () => this.isAtEnd() && (this.newest.hidden = true);
+    for (const node of [this.root, this.middle]) {
+      node.addEventListener("scroll", scrolled, { passive: true });
+    }
+  }
+
+  /** What scrolls: the conversation, or all of it where there is little height. */
+  get #scroller() {
+    return getComputedStyle(this.middle).overflowY === "auto" ? this.middle : this.root;
   }
 
   // ── parts ──
@@ -232,26 +246,24 @@ export class View {
   }
 
   isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.root;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight < NEAR_END;
   }
 
   /** To the end, but never past the beginning of what answers the last message. */
   scrollToNewest() {
     this.newest.hidden = true;
-    const page = this.root;
+    const page = this.#scroller;
     const nodes = [...this.log.children];
     const asked = nodes.map((node) => node.classList.contains("person")).lastIndexOf(true);
     const question = nodes[asked];
     const short = question && question.offsetHeight < page.clientHeight / 3;
     const first = short ? question : (nodes[asked + 1] ?? question);
     if (!first) return;
-    const header = page.firstElementChild;
-    const covered = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
     const top = first.getBoundingClientRect().top - page.getBoundingClientRect().top;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     page.scrollTo({
-      top: Math.min(page.scrollTop + top - covered - 12, page.scrollHeight - page.clientHeight),
+      top: Math.min(page.scrollTop + top - 12, page.scrollHeight - page.clientHeight),
       behavior: calm ? "instant" : "smooth",
     });
   }
@@ -290,6 +302,6 @@ export class View {
     if (node.hidden === !yes) return;
     const atEnd = this.isAtEnd();
     node.hidden = !yes;
-    if (yes && atEnd) this.root.scrollTop = this.root.scrollHeight;
+    if (yes && atEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 }
