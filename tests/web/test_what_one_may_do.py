@@ -179,8 +179,10 @@ def test_staff_are_shown_by_name_and_the_robots_return_is_told(
     expect(who).to_contain_text("You asked for a person")
     from_staff(front_door, page, "a", "Kim from the clinic is here.", handover="began")
     expect(who).to_have_text("Kim from the clinic is here.")
-    expect(who).to_have_attribute("role", "status")
-    expect(page.locator("#log .handover")).to_have_text("Kim from the clinic is here.")
+    expect(page.get_by_role("log").locator(".handover")).to_have_text(
+        "Kim from the clinic is here."
+    )
+    expect(page.get_by_role("log")).to_have_attribute("aria-live", "polite")
     from_staff(front_door, page, "b", "How many did you take?")
     message = page.locator("#log .staff")
     expect(message).to_contain_text("Kim")

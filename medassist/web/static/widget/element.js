@@ -1,10 +1,13 @@
 // <medassist-chat>: a button in the corner that opens the chat, or with `inline` the chat itself.
 
+import cards from "./cards.css" with { type: "css" };
 import { Chat } from "./chat.js";
+import composer from "./composer.css" with { type: "css" };
 import { element, icon } from "./dom.js";
+import frame from "./frame.css" with { type: "css" };
 import { tabStorage } from "./front-door.js";
+import said from "./said.css" with { type: "css" };
 import english from "./strings.en.js";
-import style from "./style.css" with { type: "css" };
 
 const NAME = "medassist-chat";
 const OPEN = "medassist.open";
@@ -33,7 +36,10 @@ export function define(script, config) {
   customElements.define(NAME, elementClass(new URL(".", script).href, config));
   const place = () => {
     if (document.querySelector(NAME)) return;
-    const tag = [...document.scripts].find(({ src }) => src === script);
+    const scripts = [...document.scripts];
+    const tag =
+      scripts.find(({ src }) => src === script) ??
+      scripts.find(({ src }) => /\/widget\.js(\?|$)/.test(src)); // it was redirected
     const made = document.createElement(NAME);
     for (const name of PASSED_ON) {
       const value = tag?.dataset[name];
@@ -56,7 +62,7 @@ function elementClass(home, config) {
     #news = 0;
 
     async connectedCallback() {
-      this.#root.adoptedStyleSheets = [style];
+      this.#root.adoptedStyleSheets = [frame, said, cards, composer];
       this.#strings = await stringsIn(this.getAttribute("lang"), home);
       if (!this.isConnected || this.#root.childElementCount) return;
       this.#frame = element("section", { class: "frame" });
@@ -83,12 +89,12 @@ function elementClass(home, config) {
     }
 
     #showLauncher() {
-      const frame = this.#frame;
-      frame.setAttribute("role", "dialog");
-      frame.setAttribute("aria-labelledby", "heading");
-      frame.tabIndex = -1;
-      frame.hidden = true;
-      frame.addEventListener("keydown", (event) => {
+      const dialog = this.#frame;
+      dialog.setAttribute("role", "dialog");
+      dialog.setAttribute("aria-labelledby", "heading");
+      dialog.tabIndex = -1;
+      dialog.hidden = true;
+      dialog.addEventListener("keydown", (event) => {
         if (event.key !== "Escape" || event.defaultPrevented) return;
         event.stopPropagation();
         this.hide();
@@ -101,7 +107,7 @@ function elementClass(home, config) {
         this.#words,
       );
       const corner = { class: "corner", "aria-label": this.#heading, lang: this.#strings.lang };
-      this.#root.append(element("section", corner, this.#launcher), frame);
+      this.#root.append(element("section", corner, this.#launcher), dialog);
       if (this.hasAttribute("open") || tabStorage.get(OPEN)) this.#open(false);
       else if (Chat.isUnderWay()) this.#begin();
     }

@@ -32,7 +32,7 @@ export class View {
     this.typing = this.#typing();
     this.cutOff = this.#cutOff();
     this.about = element("p", { class: "about-staff", hidden: true });
-    this.who = element("p", { id: "who", class: "who", role: "status" });
+    this.who = element("p", { id: "who", class: "who" });
     this.connection = element("p", { id: "connection", class: "connection", role: "status" });
     this.problem = element("p", { id: "problem", class: "problem", role: "alert", hidden: true });
     this.count = element("p", { id: "count", class: "count", "aria-live": "polite" });
@@ -291,7 +291,7 @@ export class View {
     this.about.textContent = words;
   }
 
-  /** Who has the conversation, if it is not the robot. */
+  /** Who has the conversation, if it is not the robot; the log has told it aloud. */
   showPresence({ who, name }) {
     const { here, asked, someone } = this.#strings;
     const words = { staff: here(name || someone), asked }[who] ?? "";
