@@ -152,7 +152,7 @@ def test_deletion_leaves_a_receipt_that_can_be_saved(page: Page, rasa: StandInRa
     expect(replies(page)).to_have_count(1)
     ask(page, "Yes, delete it")
     receipt = page.locator("#log .receipt")
-    expect(receipt.get_by_role("heading")).to_have_text("Your data is deleted")
+    expect(receipt.get_by_role("heading")).to_have_text("Receipt: this chat is deleted")
     expect(receipt).to_contain_text("Done. I have deleted this chat.")
     expect(said(page)).to_have_count(1)
     ask(page, "a new start")

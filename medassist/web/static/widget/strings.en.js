@@ -39,7 +39,7 @@ export default {
   someone: "Someone",
   here: (name) => `${name} from the clinic is here.`,
   back: "The robot is back.",
-  asked: "You asked for a person. They will write here. You can go on asking me.",
+  asked: "You asked for a person. If one answers, you will see it here. You can go on asking me.",
   typing: "medassist is looking for the answer",
   suggested: "Suggested replies",
   unsent: "Not sent",
@@ -78,7 +78,7 @@ export default {
   person: "Talk to a person",
   save: "Save chat",
   erase: "Delete my data",
-  receipt: "Your data is deleted",
+  receipt: "Receipt: this chat is deleted",
   saveReceipt: "Save this receipt",
 
   chatFile: "medicine-chat.txt",
