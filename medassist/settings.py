@@ -7,6 +7,7 @@ A missing value takes the embedded default (SQLite, loopback); a bad one raises
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Settings:
     those where a person agrees before the first ordinary answer. `public_url` is where people
     reach the front door from outside, without a slash at its end. Times are in seconds.
     What may hold a password is left out of the printed form.
+    `embed_origins` are the websites that may use the chat's widget; `new_conversations` how many
+    one address may begin in ten minutes.
     """
 
     var: Path
@@ -55,6 +58,8 @@ class Settings:
     oidc_issuer: str | None
     oidc_client_id: str | None
     oidc_client_secret: str | None = field(repr=False)
+    embed_origins: tuple[str, ...]
+    new_conversations: int
 
     @property
     def front_door_url(self) -> str:
@@ -131,6 +136,31 @@ def _require_together(given: Mapping[str, object]) -> None:
         raise SettingsError(f"{wanted} also needs {' and '.join(missing)}.")
 
 
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?"
+)
+
+
+def _origins(environ: Mapping[str, str], key: str) -> tuple[str, ...]:
+    origins = tuple(word.lower() for word in environ.get(key, "").split())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"{key} must list websites such as https://clinic.example, separated by spaces "
+                f"and without a path, not {origin!r}."
+            )
+    return origins
+
+
+def _count(environ: Mapping[str, str], key: str, default: int) -> int:
+    value = environ.get(key, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
+        raise SettingsError(f"{key} must be a whole number from 1, not {value!r}.")
+    return int(value)
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
@@ -178,4 +208,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         oidc_issuer=provider["MEDASSIST_OIDC_ISSUER"],
         oidc_client_id=provider["MEDASSIST_OIDC_CLIENT_ID"],
         oidc_client_secret=provider["MEDASSIST_OIDC_CLIENT_SECRET"],
+        embed_origins=_origins(env, "MEDASSIST_EMBED_ORIGINS"),
+        new_conversations=_count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
     )

@@ -18,6 +18,8 @@ from medassist.settings import SettingsError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FILE = "clinic.yml"
+UNNAMED = "the clinic"
+"""The shipped name: it names no clinic in particular."""
 
 _SEARCH_DAYS = 400
 """How far ahead an opening is looked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -11,27 +11,32 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
-from starlette.templating import Jinja2Templates
 
-from medassist.regions import Region, read_regions
+from medassist.cases.hours import read_clinic
+from medassist.regions import read_regions
 from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
 from medassist.web.chat import Chat
 from medassist.web.console.routes import console_routes
 from medassist.web.console.shell import Console
 from medassist.web.delivery import Delivery
+from medassist.web.embedding import Embedding
 from medassist.web.ending import told_to_stop
 from medassist.web.health import Health
 from medassist.web.hub import Hub
+from medassist.web.newcomers import Newcomers
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
 from medassist.web.security import SECURITY_HEADERS, SecurityHeaders
-from medassist.web.words import LONGEST_TEXT, Words
+from medassist.web.thumbs import Thumbs
+from medassist.web.widget import Widget
+from medassist.web.words import Words
 
 HERE = Path(__file__).resolve().parent
 
@@ -59,7 +64,9 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     rasa = RasaServer(settings)
     delivery = Delivery(rasa, words, pace)
     hub = Hub()
-    console = Console(open_database(settings.database_url), settings, rasa, region)
+    engine = open_database(settings.database_url)
+    newcomers = Newcomers(settings.new_conversations)
+    console = Console(engine, settings, rasa, region)
 
     def close_streams() -> None:
         for close in (hub.close, *console.closers):
@@ -71,33 +78,24 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             yield
         await delivery.close()
         await rasa.close()
-        console.engine.dispose()
+        engine.dispose()
 
     return Starlette(
         routes=[
-            Route("/", chat_page(region)),
-            *Chat(hub, rasa, delivery, words, pace).routes(),
+            *Widget(region, read_clinic(settings.data)).routes(),
+            *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine)).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa).routes(),
             *console_routes(console),
-            Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+            Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static")), name="static"),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Embedding, origins=settings.embed_origins),
+        ],
         exception_handlers={HTTPException: refused, Exception: broken},
         lifespan=lifespan,
     )
-
-
-def chat_page(region: Region) -> Callable[[Request], Awaitable[Response]]:
-    """The page with this region's phone numbers."""
-    templates = Jinja2Templates(directory=HERE / "templates")
-
-    async def page(request: Request) -> Response:
-        return templates.TemplateResponse(
-            request, "chat.html", {"region": region, "longest_text": LONGEST_TEXT}
-        )
-
-    return page
 
 
 async def refused(_request: Request, error: Exception) -> Response:

@@ -6,20 +6,23 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from medassist.medicines.feedback import LONGEST_WHY
 from medassist.web.bodies import read_object
 from medassist.web.conversation_key import KEY_HEADER, is_key, new_key, sender_id
 from medassist.web.delivery import Delivery
-from medassist.web.history import as_iso, message, stored_messages
+from medassist.web.history import Message, as_iso, message, stored_messages
 from medassist.web.hub import Conversation, Event, Hub, TooFastError, TooManyError
+from medassist.web.newcomers import Newcomers
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer, UnreachableError
+from medassist.web.thumbs import Thumbs, ThumbsError
 from medassist.web.words import LONGEST_TEXT, Words
 
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -44,13 +47,22 @@ class Chat:
     """The routes under `/chat`."""
 
     def __init__(
-        self, hub: Hub, rasa: RasaServer, delivery: Delivery, words: Words, pace: Pace
+        self,
+        hub: Hub,
+        rasa: RasaServer,
+        delivery: Delivery,
+        words: Words,
+        pace: Pace,
+        newcomers: Newcomers,
+        thumbs: Thumbs,
     ) -> None:
         self._hub = hub
         self._rasa = rasa
         self._delivery = delivery
         self._words = words
         self._pace = pace
+        self._newcomers = newcomers
+        self._thumbs = thumbs
 
     def routes(self) -> list[Route]:
         """What a page needs."""
@@ -59,11 +71,14 @@ class Chat:
             Route("/chat/messages", self.send, methods=["POST"]),
             Route("/chat/events", self.events),
             Route("/chat/history", self.history),
+            Route("/chat/thumbs", self.thumb, methods=["POST"]),
         ]
 
-    async def begin(self, _request: Request) -> Response:
+    async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
-        return JSONResponse({"key": new_key()}, status_code=201)
+        key = new_key()
+        self._admit(request, self._found(sender_id(key)))
+        return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
         """Take a message; 202 at once, its replies come by the stream."""
@@ -79,14 +94,13 @@ class Chat:
             raise HTTPException(400, self._words.empty)
         if len(text) > LONGEST_TEXT:
             raise HTTPException(413, self._words.too_long)
+        self._admit(request, conversation)
         try:
             new = conversation.accept(
                 message(identity, "person", text, None, None, as_iso(time.time()))
             )
         except TooFastError as error:
-            raise HTTPException(
-                429, self._words.too_fast(error.seconds), {"Retry-After": str(error.seconds)}
-            ) from None
+            raise self._too_fast(error) from None
         if new:
             self._delivery.start(conversation, sender, identity, text)
         return JSONResponse({"accepted": identity}, status_code=202)
@@ -110,13 +124,42 @@ class Chat:
         )
 
     async def history(self, request: Request) -> Response:
-        """All that was said, each message once, in order."""
+        """All that was said, each message once, in order, and the thumbs given for it."""
         sender, conversation = self._conversation(request)
+        messages = await self._messages(sender, conversation)
+        return JSONResponse({"messages": messages, "thumbs": await self._thumbs.given(sender)})
+
+    async def thumb(self, request: Request) -> Response:
+        """Keep what somebody thinks of an answer in their own conversation."""
+        sender, conversation = self._conversation(request)
+        body = await read_object(request)
+        identity, up, why = body.get("message"), body.get("up"), body.get("why") or ""
+        if not isinstance(identity, str) or not isinstance(up, bool) or not isinstance(why, str):
+            raise HTTPException(400, 'A thumb needs a "message" and an "up" that is true or false.')
+        why = as_typed(why)
+        if len(why) > LONGEST_WHY:
+            raise HTTPException(413, f"Please say why in {LONGEST_WHY} characters or fewer.")
+        try:
+            conversation.count_thumb()
+        except TooFastError as error:
+            raise self._too_fast(error) from None
+        answer = find_answer(identity, (event.message for event in conversation.recent()))
+        if answer is None:
+            answer = find_answer(identity, await self._messages(sender, conversation))
+        if answer is None:
+            raise HTTPException(404, self._words.no_such_answer)
+        try:
+            await self._thumbs.record(sender, answer, up, why)
+        except ThumbsError:
+            raise HTTPException(503, self._words.thumb_not_kept) from None
+        return JSONResponse({"kept": identity})
+
+    async def _messages(self, sender: str, conversation: Conversation) -> list[Message]:
         try:
             tracker = await self._rasa.tracker(sender)
         except UnreachableError:
             raise HTTPException(503, self._words.no_history) from None
-        return JSONResponse({"messages": conversation.completed(stored_messages(tracker))})
+        return conversation.completed(stored_messages(tracker))
 
     def _conversation(self, request: Request) -> tuple[str, Conversation]:
         """The sender id and the conversation of the key in the request."""
@@ -124,7 +167,34 @@ class Chat:
         if not is_key(key):
             raise HTTPException(401, f"This needs a conversation's key in the header {KEY_HEADER}.")
         sender = sender_id(key)
+        return sender, self._found(sender)
+
+    def _found(self, sender: str) -> Conversation:
         try:
-            return sender, self._hub.conversation(sender)
+            return self._hub.conversation(sender)
         except TooManyError:
             raise HTTPException(503, self._words.too_busy) from None
+
+    def _admit(self, request: Request, conversation: Conversation) -> None:
+        """Count a conversation that speaks for the first time here; one may make up a key."""
+        if conversation.admitted:
+            return
+        seconds = self._newcomers.admit(request.client.host if request.client else "")
+        if seconds:
+            raise HTTPException(
+                429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
+            )
+        conversation.admitted = True
+
+    def _too_fast(self, error: TooFastError) -> HTTPException:
+        return HTTPException(
+            429, self._words.too_fast(error.seconds), {"Retry-After": str(error.seconds)}
+        )
+
+
+def find_answer(identity: str, messages: Iterable[Message]) -> Message | None:
+    """The reply of this id, if it is a vetted answer."""
+    for said in messages:
+        if said["id"] == identity and said["who"] == "bot" and said["custom"].get("answer_id"):
+            return said
+    return None

@@ -26,6 +26,7 @@ MOST_LISTENERS = 12
 MOST_WAITING = 200
 """Events a listener may be behind; one that is further behind has to come back."""
 MESSAGES_A_MINUTE = 20
+THUMBS_A_MINUTE = 30
 
 Kind = Literal["message", "reply"]
 
@@ -89,6 +90,8 @@ class Conversation:
 
     clock: Callable[[], float]
     used: float
+    admitted: bool = False
+    """Whether it was counted as a new conversation of its address."""
     handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a message goes to Rasa, so that messages arrive in order."""
     _listeners: set[Listener] = field(default_factory=set)
@@ -96,6 +99,7 @@ class Conversation:
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=10 * MOST_RECENT))
     _accepted: deque[str] = field(default_factory=lambda: deque(maxlen=10 * MOST_RECENT))
     _sent: deque[float] = field(default_factory=deque)
+    _thumbs: deque[float] = field(default_factory=deque)
     _unanswered: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def accept(self, message: Message) -> bool:
@@ -106,17 +110,24 @@ class Conversation:
         identity = message["id"]
         if identity in self._accepted:
             return False
-        now = self.clock()
-        while self._sent and self._sent[0] <= now - 60:
-            self._sent.popleft()
-        if len(self._sent) >= MESSAGES_A_MINUTE:
-            raise TooFastError(max(1, math.ceil(self._sent[0] + 60 - now)))
-        self._sent.append(now)
+        self._count(self._sent, MESSAGES_A_MINUTE)
         self._accepted.append(identity)
         self._unanswered[identity] = asyncio.Event()
         self._retract_words_about(identity)
         self.publish(Event("message", message))
         return True
+
+    def count_thumb(self) -> None:
+        """Raises TooFastError when there were too many thumbs in the last minute."""
+        self._count(self._thumbs, THUMBS_A_MINUTE)
+
+    def _count(self, done: deque[float], most: int) -> None:
+        now = self.clock()
+        while done and done[0] <= now - 60:
+            done.popleft()
+        if len(done) >= most:
+            raise TooFastError(max(1, math.ceil(done[0] + 60 - now)))
+        done.append(now)
 
     def publish(self, event: Event) -> bool:
         """Show an event to every listener; False if it was shown before."""

@@ -29,6 +29,18 @@ SECURITY_HEADERS = {
 }
 
 
+FOR_OTHER_SITES = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""The widget's files only: a clinic's page loads them from here. They hold no secret."""
+
+
+def is_for_other_sites(path: str) -> bool:
+    """Whether a page of another site may load what is at this path."""
+    return path == "/widget.js" or path.startswith("/static/widget/")
+
+
 class SecurityHeaders:
     """ASGI middleware that adds the headers; static files may be kept, if asked about first."""
 
@@ -44,6 +56,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_for_other_sites(scope["path"]):
+                    headers.update(FOR_OTHER_SITES)
                 if scope["path"].startswith("/static/"):
                     headers.setdefault("Cache-Control", "no-cache")
                 for name, value in SECURITY_HEADERS.items():

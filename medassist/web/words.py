@@ -73,3 +73,21 @@ class Words:
     def too_busy(self) -> str:
         """More conversations than the front door can hold."""
         return f"Too many people are writing to me right now. Please try again soon. {self._danger}"
+
+    @property
+    def too_many_new(self) -> str:
+        """Too many new conversations from one network address."""
+        return (
+            "Too many new chats were started from your network. Please try again in a few minutes, "
+            f"or call your clinic. {self._danger}"
+        )
+
+    @property
+    def no_such_answer(self) -> str:
+        """A thumb for something that is not an answer of this conversation."""
+        return "I can't find the answer that this is about."
+
+    @property
+    def thumb_not_kept(self) -> str:
+        """A thumb could not be stored."""
+        return "I can't save that right now. Please try again in a few minutes."

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from medassist.settings import Settings, load_settings
+from medassist.storage.database import migrate, open_database
 from medassist.web.app import create_app
 from medassist.web.pace import Pace
+from tests.web.chromium import CHROMIUM, FLAGS, Visitor
 from tests.web.patient import Patient
 from tests.web.rasa_stand_in import SECRET, StandInRasa
 from tests.web.served import Served, free_port
@@ -16,15 +20,22 @@ QUICK = Pace(give_up_reaching=0.6, try_again=0.1, slow=0.5, lost=1.0, heartbeat=
 """As in service, but in tenths of seconds."""
 
 
-def settings_in(directory: Path) -> Settings:
-    return load_settings(
+def settings_in(directory: Path, **more: str) -> Settings:
+    """An installation of its own, with its tables."""
+    settings = load_settings(
         {
+            "MEDASSIST_NEW_CONVERSATIONS": "100000",  # all tests come from one address
             "MEDASSIST_VAR": str(directory),
             "MEDASSIST_PORT": str(free_port()),
             "MEDASSIST_RASA_PORT": str(free_port()),
             "MEDASSIST_INTERNAL_SECRET": SECRET,
+            **more,
         }
     )
+    engine = open_database(settings.database_url)
+    migrate(engine)
+    engine.dispose()
+    return settings
 
 
 @pytest.fixture
@@ -98,3 +109,33 @@ def stranger(standing: tuple[Served, StandInRasa]) -> Iterator[Patient]:
     patient = Patient(standing[0].url)
     yield patient
     patient.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Of a module, not of the session: as long as it lives, no other event loop can run."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, front_door: Served) -> Iterator[Callable[..., Page]]:
+    """Opens a page for somebody new; afterwards nothing may have gone wrong unseen."""
+    visitors: list[Visitor] = []
+
+    def make(path: str = "", **options: Any) -> Page:
+        visitors.append(Visitor(browser, [front_door.url], **options))
+        return visitors[-1].open(front_door.url + path)
+
+    yield make
+    for visitor in visitors:
+        visitor.context.close()
+    assert [fault for visitor in visitors for fault in visitor.faults] == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The chat page, for somebody new with a phone."""
+    return open_page()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
+from tests.web.chromium import DESK, NEEDS_CHROMIUM, PHONE, ask, replies, said
 from tests.web.patient import push
 from tests.web.rasa_stand_in import (
     ANSWER,
@@ -25,80 +25,7 @@ from tests.web.rasa_stand_in import (
 from tests.web.served import Served
 from tests.web.test_front_door import eventually, sender_of
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 800}
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists() and os.environ.get("CI") != "true",
-    reason="no Chromium at /usr/bin/chromium (apt-get install chromium)",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, front_door: Served) -> Iterator[Callable[..., Page]]:
-    """Opens the chat page for somebody new; afterwards nothing may have gone wrong unseen."""
-    contexts = []
-    faults: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            faults.append(message.text)
-
-    def requested(request: Any) -> None:
-        if not request.url.startswith(front_door.url):
-            faults.append(f"foreign request: {request.url}")
-
-    def make(**options: Any) -> Page:
-        context = browser.new_context(**{"viewport": PHONE, "reduced_motion": "reduce", **options})
-        context.set_default_timeout(8000)
-        context.on("console", heard)
-        context.on("weberror", lambda error: faults.append(str(error.error)))
-        context.on("request", requested)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(front_door.url)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-@pytest.fixture
-def page(open_page: Callable[..., Page]) -> Page:
-    return open_page()
-
-
-def ask(page: Page, text: str) -> None:
-    page.get_by_label("Your question").fill(text)
-    page.keyboard.press("Enter")
-
-
-def said(page: Page) -> Any:
-    return page.locator("#log .said")
-
-
-def replies(page: Page) -> Any:
-    return page.locator("#log .bot")
+pytestmark = NEEDS_CHROMIUM
 
 
 # ── asking ──────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +141,7 @@ def test_the_emergency_card_comes_first_with_one_tap_to_call(page: Page, rasa: S
     page.get_by_label("Your question").focus()
     for _ in range(20):
         page.keyboard.press("Shift+Tab")
-        if call.evaluate("node => node === document.activeElement"):
+        if call.evaluate("node => node === node.getRootNode().activeElement"):
             break
     expect(call).to_be_focused()
     expect(page.get_by_label("Your question")).to_be_enabled()
@@ -466,6 +393,8 @@ def test_nothing_is_wider_than_the_screen(
     expect(replies(page)).to_have_count(4)
     page.locator("#log details summary").click()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    for part in (".chat", ".middle"):
+        assert page.locator(part).evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 def test_what_can_be_tapped_is_large_enough(page: Page, rasa: StandInRasa) -> None:

@@ -505,7 +505,16 @@ def test_readyz_says_whether_rasa_can_answer(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/static/chat.js", "/healthz", "/nothing", "/chat/history", "/internal/replies"]
+    "path",
+    [
+        "/",
+        "/demo",
+        "/static/page.css",
+        "/healthz",
+        "/nothing",
+        "/chat/history",
+        "/internal/replies",
+    ],
 )
 def test_every_response_carries_the_security_headers(stranger: Patient, path: str) -> None:
     headers = httpx.get(stranger.url + path).headers

@@ -1,4 +1,4 @@
-// Keeps the page connected: history first, then the stream; after a loss again, with back-off.
+// Keeps the chat connected: history first, then the stream; after a loss again, with back-off.
 
 import { Refused } from "./front-door.js";
 
@@ -10,24 +10,28 @@ const HIDDEN_SECONDS = 60; // a browser allows six connections: tabs out of sigh
 export class Connection {
   #door;
   #on;
+  #end;
   #stop = new AbortController();
   #wake = () => {};
   #tries = 0;
 
   /**
-   * `on`: caughtUp(messages), notCaughtUp(words), event(event), up(), down(tries),
-   * hasUnsent() -> boolean.
+   * `on`: caughtUp(messages, thumbs), notCaughtUp(words), event(event), up(), down(tries),
+   * hasUnsent() -> boolean. `end`: the signal that the chat is gone from its page.
    */
-  constructor(door, on) {
+  constructor(door, on, end) {
     this.#door = door;
     this.#on = on;
-    addEventListener("online", () => this.poke());
+    this.#end = end;
+    addEventListener("online", () => this.poke(), { signal: end });
     let hiding;
-    document.addEventListener("visibilitychange", () => {
+    const seen = () => {
       clearTimeout(hiding);
       if (document.hidden) hiding = setTimeout(() => this.restart(), HIDDEN_SECONDS * 1000);
       else this.poke();
-    });
+    };
+    document.addEventListener("visibilitychange", seen, { signal: end });
+    end.addEventListener("abort", () => this.restart());
   }
 
   /** Try now, if it is waiting. */
@@ -42,7 +46,7 @@ export class Connection {
   }
 
   async run() {
-    for (;;) {
+    while (!this.#end.aborted) {
       if (document.hidden || (!this.#door.key && !this.#on.hasUnsent())) {
         await this.#rest(null);
         continue;
@@ -74,11 +78,11 @@ export class Connection {
   /** Read the history; while Rasa is away, say so and read it later, but listen meanwhile. */
   async #catchUp(signal) {
     try {
-      const messages = await this.#door.history();
-      if (!signal.aborted) this.#on.caughtUp(messages);
+      const { messages, thumbs } = await this.#door.history();
+      if (!signal.aborted) this.#on.caughtUp(messages, thumbs ?? {});
     } catch (error) {
       if (!(error instanceof Refused) || error.status !== 503) throw error;
-      this.#on.notCaughtUp(error.message);
+      if (!signal.aborted) this.#on.notCaughtUp(error.message);
       setTimeout(() => {
         if (!signal.aborted) this.#catchUp(signal).catch(() => {});
       }, HISTORY_AGAIN * 1000);

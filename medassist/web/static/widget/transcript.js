@@ -1,10 +1,28 @@
 // What was said, each thing once, in order. Knows nothing of the page.
 
-const PUSHED = "pushed."; // a reply that answers no message is numbered later, by the history
+const PUSHED = "pushed."; // a reply that answers no message
 
 /** The id of the message that a reply answers. */
 export function answeredBy(reply) {
   return reply.custom?.message ?? reply.id.slice(0, reply.id.lastIndexOf("."));
+}
+
+/** What staff said has an id of its own, the same live and in the history. */
+export function withOwnId(message) {
+  const id = message.custom?.staff?.id;
+  return id ? { ...message, id: PUSHED + id } : message;
+}
+
+/** Who has the conversation: {who: "bot" | "asked" | "staff", name}. */
+export function presence(items) {
+  let now = { who: "bot" };
+  for (const { custom } of items) {
+    if (custom?.handover === "ended") now = { who: "bot" };
+    else if (custom?.handover === "began" || custom?.staff?.id) {
+      now = { who: "staff", name: custom.staff?.name };
+    } else if (custom?.staff === "requested" && now.who === "bot") now = { who: "asked" };
+  }
+  return now;
 }
 
 export class Transcript {
@@ -29,9 +47,10 @@ export class Transcript {
   merge(history) {
     const added = [];
     const renamed = [];
+    const stored = new Set(history.map((said) => said.id));
     let place = 0; // where the next missing one belongs
     for (const said of history) {
-      const known = this.get(said.id) ?? this.#pushedTwin(said);
+      const known = this.get(said.id) ?? this.#pushedTwin(said, stored);
       if (known) {
         if (known.id !== said.id) renamed.push({ from: known.id, to: said.id });
         known.id = said.id;
@@ -53,9 +72,15 @@ export class Transcript {
     this.items = [];
   }
 
-  #pushedTwin(said) {
+  /** A reply that was pushed without an id of its own and is numbered by the history. */
+  #pushedTwin(said, stored) {
+    if (said.who !== "bot" || said.custom?.staff?.id) return undefined;
     return this.items.find(
-      (item) => item.id.startsWith(PUSHED) && said.who === "bot" && item.text === said.text,
+      (item) =>
+        item.id.startsWith(PUSHED) &&
+        !item.custom?.staff?.id &&
+        !stored.has(item.id) &&
+        item.text === said.text,
     );
   }
 }

@@ -1,4 +1,4 @@
-// The page's side of the front door: one conversation's key, messages in, events out.
+// The widget's side of the front door: one conversation's key, messages in, events out.
 
 const KEY = "medassist.conversation";
 const SEND_SECONDS = 15;
@@ -15,13 +15,13 @@ export class Refused extends Error {
 /** Nobody answered at the front door. */
 export class Unreachable extends Error {}
 
-/** localStorage, or memory where the browser does not allow it. */
-export const storage = (() => {
+/** The browser's storage, or memory where the browser does not allow it. */
+function storageIn(kind) {
   const memory = new Map();
   return {
     get(name) {
       try {
-        return localStorage.getItem(name) ?? memory.get(name) ?? null;
+        return window[kind].getItem(name) ?? memory.get(name) ?? null;
       } catch {
         return memory.get(name) ?? null;
       }
@@ -29,19 +29,23 @@ export const storage = (() => {
     set(name, value) {
       memory.delete(name);
       try {
-        if (value === null) localStorage.removeItem(name);
-        else localStorage.setItem(name, value);
+        if (value === null) window[kind].removeItem(name);
+        else window[kind].setItem(name, value);
       } catch {
         if (value !== null) memory.set(name, value);
       }
     },
   };
-})();
+}
+
+export const storage = storageIn("localStorage");
+export const tabStorage = storageIn("sessionStorage");
 
 export class FrontDoor {
   #beginning = null;
 
-  constructor(base = "") {
+  /** `base` is the front door's address, without a slash at its end. */
+  constructor(base) {
     this.base = base;
   }
 
@@ -67,21 +71,27 @@ export class FrontDoor {
     return name === KEY || name === null;
   }
 
-  async send({ id, text }) {
-    await this.#json("/chat/messages", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ id, text }),
-    });
+  send({ id, text }) {
+    return this.#post("/chat/messages", { id, text });
   }
 
-  async history() {
-    return (await this.#json("/chat/history")).messages;
+  /** What somebody thinks of a reply: `up` is true or false, `why` a few words or nothing. */
+  thumb(message, up, why) {
+    return this.#post("/chat/thumbs", { message, up, why });
+  }
+
+  history() {
+    return this.#json("/chat/history");
+  }
+
+  config() {
+    return this.#json("/chat/config");
   }
 
   /** Yields {kind: "open"}, then {kind: "message" | "reply", message} until the stream ends. */
   async *events(signal) {
     const watch = new AbortController();
+    signal.addEventListener("abort", () => watch.abort(), { signal: watch.signal });
     let timer;
     const alive = () => {
       clearTimeout(timer);
@@ -89,9 +99,7 @@ export class FrontDoor {
     };
     try {
       alive();
-      const response = await this.#fetch("/chat/events", {
-        signal: AbortSignal.any([signal, watch.signal]),
-      });
+      const response = await this.#fetch("/chat/events", { signal: watch.signal });
       yield { kind: "open" };
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let rest = ""; ; ) {
@@ -114,6 +122,11 @@ export class FrontDoor {
     }
   }
 
+  #post(path, body) {
+    const headers = { "Content-Type": "application/json" };
+    return this.#json(path, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
   async #json(path, options) {
     const response = await this.#fetch(path, {
       ...options,
@@ -131,7 +144,13 @@ export class FrontDoor {
     if (this.key) headers["X-Conversation-Key"] = this.key;
     let response;
     try {
-      response = await fetch(this.base + path, { cache: "no-store", ...options, headers });
+      response = await fetch(this.base + path, {
+        cache: "no-store",
+        credentials: "omit",
+        referrerPolicy: "no-referrer",
+        ...options,
+        headers,
+      });
     } catch (error) {
       throw new Unreachable(String(error));
     }
