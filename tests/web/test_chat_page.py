@@ -33,7 +33,7 @@ pytestmark = NEEDS_CHROMIUM
 
 def test_the_first_words_say_what_it_is_and_what_it_keeps(page: Page) -> None:
     intro = page.locator(".intro")
-    for words in ("robot", "checked sources", "baclofen", "not a doctor", "This chat is kept"):
+    for words in ("robot", "checked sources", "baclofen", "not a doctor", "this chat is kept"):
         expect(intro).to_contain_text(words)
 
 
