@@ -1,8 +1,9 @@
 """Which classifier understands topics best, all learning from the same examples: `make compare`.
 
-Each pipeline is trained by Rasa on one seeded, stratified sample of the topic examples (those of
-danger left out) and scored on the labelled sets of `data/evaluation`, and on those of another
-folder if one is given. A trained pipeline is kept in the work folder and not trained again.
+Each pipeline is trained by Rasa on the sample of `make bench` with the examples of `rasa init`
+(`benchmarks/sample.py`, `benchmarks/starter.py`) and scored on the labelled sets of
+`data/evaluation`, and on those of another folder if one is given. A trained pipeline is kept in
+the work folder and not trained again.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.sample import read_examples, stratified, write_examples
+from benchmarks.quiet import silence_logs
+from benchmarks.sample import comparison_sample
+from benchmarks.starter import write_ours, write_starter
 from medassist.evaluation.scores import right_topic
 from medassist.evaluation.sets import EvaluationSet, read_sets
 from medassist.settings import ROOT, load_settings
-
-SAMPLE = 1_200
-"""Examples each pipeline learns from; DIET takes some ten minutes for so many on two cores."""
 
 _WORDING: list[dict[str, Any]] = [
     {"name": "WhitespaceTokenizer"},
@@ -105,6 +105,7 @@ def score(name: str, model: Path, sets: Sequence[EvaluationSet]) -> list[Row]:
     """The scores of a trained pipeline on the topic and off-topic sets, each message alone."""
     from rasa.core.agent import Agent
 
+    silence_logs()
     agent = Agent.load(str(model))
 
     async def parse_all(labelled: EvaluationSet) -> list[dict[str, Any]]:
@@ -164,10 +165,11 @@ def main() -> None:
     settings = load_settings()
     work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    examples = work / "examples.yml"
+    examples = work / "bots" / "ours" / "nlu"
     if not examples.exists():
-        topics = [e for e in read_examples(settings.data / "nlu") if not e.level]
-        write_examples(stratified(topics, SAMPLE), examples)
+        sample = comparison_sample(settings.data)
+        write_starter(work / "bots" / "starter", sample)
+        write_ours(work / "bots" / "ours", work / "bots" / "starter", sample)
     folders = [settings.data / "evaluation", *([chosen.dir] if chosen.dir else [])]
     sets = [labelled for labelled in read_sets(folders) if labelled.kind != "triage"]
     seconds: dict[str, float] = {}
@@ -185,7 +187,11 @@ def main() -> None:
         _print(rows[-len(sets) :], None)
     reports = ROOT / "reports"
     reports.mkdir(exist_ok=True)
-    whole = {"sample": SAMPLE, "seconds": seconds, "rows": [asdict(row) for row in rows]}
+    whole = {
+        "sample": len(comparison_sample(settings.data)),
+        "seconds": seconds,
+        "rows": [asdict(row) for row in rows],
+    }
     (reports / "classifiers.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
 
 

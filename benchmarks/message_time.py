@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bots import free_port
+from benchmarks.quiet import silence_logs
 from medassist.settings import LOOPBACK
 
 TURNS = 5
@@ -62,14 +63,10 @@ def time_of_parts(
 
     `endpoints` must name an action server that runs. Conversations have `TURNS` messages.
     """
-    import logging
     import os
 
-    import structlog
-
     os.environ["MEDASSIST_VAR"] = str(var)
-    logging.disable(logging.WARNING)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    silence_logs()
     import rasa.core.actions.action as actions
     from rasa.core.agent import load_agent
     from rasa.core.channels.channel import CollectingOutputChannel, UserMessage

@@ -13,6 +13,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 SEED = 20261126
+
+TOPIC_EXAMPLES, DANGER_EXAMPLES = 480, 120
+"""Size of the sample; each kind of example has at least four, so it gets a little larger."""
+
 LONGEST_LINE: Any = 4096
 """Characters; an example must not be broken over two lines."""
 
@@ -50,6 +54,13 @@ def stratified(examples: Sequence[Example], size: int, seed: int = SEED) -> list
         wanted = max(4, round(size * len(members) / len(examples)))
         chosen += chance.sample(members, min(wanted, len(members)))
     return chosen
+
+
+def comparison_sample(data: Path) -> list[Example]:
+    """What every bot and classifier of the comparisons learns from."""
+    examples = read_examples(data / "nlu")
+    topics = stratified([e for e in examples if not e.level], TOPIC_EXAMPLES)
+    return [*topics, *stratified([e for e in examples if e.level], DANGER_EXAMPLES)]
 
 
 def write_examples(examples: Iterable[Example], path: Path) -> None:

@@ -26,7 +26,7 @@ import psutil
 from benchmarks import growth, load
 from benchmarks.bots import Bot, our_bot, starter_bot
 from benchmarks.message_time import time_of_parts
-from benchmarks.sample import read_examples, stratified
+from benchmarks.sample import comparison_sample, read_examples
 from benchmarks.starter import (
     train_ours_command,
     train_starter_command,
@@ -35,9 +35,6 @@ from benchmarks.starter import (
 )
 from medassist.settings import ROOT, load_settings
 from medassist.training import ensure_model
-
-TOPIC_EXAMPLES, DANGER_EXAMPLES = 480, 120
-"""Size of the sample both bots learn from when their training is compared."""
 
 STARTS = 2
 """Starts of each bot; the mean is reported."""
@@ -77,18 +74,16 @@ def timed(command: Sequence[str], log: Path, folder: Path) -> float:
 
 def train_both(work: Path) -> Row:
     """Train both bots on the same examples: ours, the starter, ours again."""
-    examples = read_examples(load_settings().data / "nlu")
-    topics = stratified([e for e in examples if not e.level], TOPIC_EXAMPLES)
-    danger = stratified([e for e in examples if e.level], DANGER_EXAMPLES)
-    write_starter(work / "starter", [*topics, *danger])
-    write_ours(work / "ours", work / "starter", [*topics, *danger])
+    examples = comparison_sample(load_settings().data)
+    write_starter(work / "starter", examples)
+    write_ours(work / "ours", work / "starter", examples)
     commands = {
         "ours": (train_ours_command(sys.executable, work / "ours"), ROOT),
         "starter": (train_starter_command(sys.executable, work / "starter"), work / "starter"),
     }
     taken: dict[str, list[float]] = {"ours": [], "starter": []}
     for name in ("ours", "starter", "ours"):
-        say(f"Training {name} on {len(topics) + len(danger)} examples …")
+        say(f"Training {name} on {len(examples)} examples …")
         command, folder = commands[name]
         taken[name].append(timed(command, work / f"train-{name}.log", folder))
     return row("training", "s", statistics.mean(taken["ours"]), taken["starter"][0])
@@ -217,7 +212,7 @@ def measure(work: Path, model: Path, reports: Path, with_full_training: bool) ->
         "date": date.today().isoformat(),
         "machine": machine(),
         "rasa": version("rasa"),
-        "sample": TOPIC_EXAMPLES + DANGER_EXAMPLES,
+        "sample": len(comparison_sample(settings.data)),
         "beside_starter": [json.loads(kept.read_text(encoding="utf-8"))],
     }
     if with_full_training:
