@@ -33,9 +33,13 @@ check: setup-dev ## lint, types, the import contract, and the data
 		--data data/nlu data/rules --fail-on-warnings > var/validate.log 2>&1 \
 		|| { tail -n 40 var/validate.log; exit 1; }
 
-bench: setup-dev ## measure speed and size beside references, in one run
+bench: setup-dev ## measure speed and size beside references, in one run (half an hour or more)
 	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes --no-deps -r requirements-bench.lock
 	@$(BIN)/python benchmarks/triage_speed.py
+	@$(BIN)/python -W ignore -m benchmarks.whole_bot --full-training
+
+compare: setup-dev ## train and score other classifiers on one sample (EVAL_DIR=folder for more sets)
+	@$(BIN)/python -W ignore -m benchmarks.classifiers $(if $(EVAL_DIR),--dir $(EVAL_DIR))
 
 docs: setup ## write the pages that are made from the data
 	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
@@ -47,4 +51,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench check docs lock
+.PHONY: help setup setup-dev run test eval bench compare check docs lock

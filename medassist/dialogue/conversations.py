@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Optional, Text
+from typing import Any, Dict, Iterator, List, Optional, Text
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
 from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy import delete
+from rasa.shared.utils.common import all_subclasses
+from sqlalchemy import Index, and_, delete, event, func, or_, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 
 from medassist.settings import load_settings
+from medassist.triage.findings import Facts
 
 ERASE_SLOT = "erase_conversation"
 """Set by the action that carries out "delete my data"; such a conversation is not kept."""
 
+LATEST = 10
+"""Messages of a person that a turn reads again. What older ones still mean is read beside them."""
+
+_STORED = "events_stored"
+"""Attribute of a tracker of ours: how many of its events the database holds already."""
+
+_READ_IN_PART = {"user", "bot", "action", "slot", "user_featurization", "entities"}
+"""Kinds of events of which older ones may be left out. Any other (pause, rewind, forms …) changes
+the conversation as a whole, so then the whole session is read, as Rasa does it."""
+
+_events = SQLTrackerStore.SQLEvent.__table__
+_by_kind = Index(
+    "medassist_events_by_kind",
+    _events.c.sender_id,
+    _events.c.type_name,
+    _events.c.action_name,
+    _events.c.id,
+)
+
+
+def _says_nothing_later() -> Text:
+    """An SQL pattern of stored messages whose triage holds no fact for later messages.
+
+    Only `asked` may be filled in: it counts for the very next message. A message that does not
+    look exactly so is read, so a change of the format costs time, never a fact.
+    """
+    facts = json.dumps({"facts": asdict(Facts())})
+    return f"%{facts[1 : facts.index(json.dumps('asked'))]}%"
+
 
 class ConversationStore(SQLTrackerStore):
-    """Rasa's SQL tracker store, opened by our URL, able to forget a conversation."""
+    """Rasa's SQL tracker store, opened by our URL, able to forget a conversation.
+
+    Of a long conversation it reads only what a turn needs, so that the hundredth message costs
+    what the tenth costs (Rasa's own store replays every event of the session, several times).
+    """
 
     def __init__(
         self,
@@ -41,6 +81,64 @@ class ConversationStore(SQLTrackerStore):
             event_broker=event_broker,
             query=dict(url.query) or None,
         )
+        if url.get_backend_name() == "sqlite":
+            event.listen(self.engine, "connect", _write_ahead)
+        _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+
+    async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
+        """The conversation as the next turn needs it.
+
+        That is the session's start, its latest `LATEST` messages with all that followed, the
+        value of every slot, and each older message in which triage found a fact that counts
+        for later ones.
+        """
+        with self.session_scope() as session:
+            needed = self._needed(session, sender_id)
+        if needed is None or not self.domain:
+            tracker = await super().retrieve(sender_id)
+        else:
+            events = [json.loads(data) for data in needed]
+            tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
+        if tracker is not None:
+            setattr(tracker, _STORED, len(tracker.events))
+        return tracker
+
+    def _needed(self, session: Session, sender_id: Text) -> Optional[List[Text]]:
+        """The stored events that the next turn needs, or None when it needs the whole session."""
+        of_sender = _events.c.sender_id == sender_id
+
+        def newest(kind: Text, *more: Any) -> Any:
+            found = and_(of_sender, _events.c.type_name == kind, *more)
+            return select(func.max(_events.c.id)).where(found)
+
+        cut = session.execute(
+            select(_events.c.id)
+            .where(of_sender, _events.c.type_name == "user")
+            .order_by(_events.c.id.desc())
+            .offset(LATEST - 1)
+            .limit(1)
+        ).scalar()
+        start = session.execute(newest("session_started")).scalar()
+        if cut is None or start is None or start >= cut:
+            return None
+        older = and_(_events.c.id > start, _events.c.id < cut)
+        kinds = {kind.type_name for kind in all_subclasses(Event)} - _READ_IN_PART
+        changed = select(_events.c.id).where(of_sender, _events.c.type_name.in_(kinds), older)
+        listened = _events.c.action_name == "action_listen"
+        first = session.execute(newest("action", listened, older)).scalar()
+        if first is None or session.execute(changed.limit(1)).first():
+            return None
+        before = and_(_events.c.id > start, _events.c.id < first)
+        slots = select(func.max(_events.c.id)).where(
+            of_sender, _events.c.type_name == "slot", before
+        )
+        kept = [start, *session.execute(slots.group_by(_events.c.action_name)).scalars()]
+        with_facts = and_(
+            before, _events.c.type_name == "user", _events.c.data.not_like(_says_nothing_later())
+        )
+        wanted = or_(_events.c.id.in_(kept), _events.c.id >= first, with_facts)
+        query = select(_events.c.data).where(of_sender, wanted).order_by(_events.c.id)
+        return list(session.execute(query).scalars())
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Store the new events, or, if the person asked for it, remove all of them.
@@ -50,9 +148,28 @@ class ConversationStore(SQLTrackerStore):
         """
         if not tracker.get_slot(ERASE_SLOT):
             await super().save(tracker)
+            if hasattr(tracker, _STORED):
+                setattr(tracker, _STORED, len(tracker.events))
             return
         with self.session_scope() as session:
             session.execute(
                 delete(self.SQLEvent).where(self.SQLEvent.sender_id == tracker.sender_id)
             )
             session.commit()
+
+    def _additional_events(
+        self, session: Session, tracker: DialogueStateTracker
+    ) -> Iterator[Event]:
+        """The tracker's events that are not stored yet.
+
+        Rasa counts the stored ones, which a conversation read in part does not hold.
+        """
+        stored = getattr(tracker, _STORED, None)
+        if stored is None:
+            return super()._additional_events(session, tracker)
+        return itertools.islice(tracker.events, stored, None)
+
+
+def _write_ahead(connection: Any, _record: Any) -> None:
+    """SQLite's write-ahead log: a turn is as safe, and waits for the disk once, not thrice."""
+    connection.execute("PRAGMA journal_mode=WAL")

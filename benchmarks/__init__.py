@@ -1,0 +1,1 @@
+"""What medassist costs, measured beside a stock bot in one run on one machine."""

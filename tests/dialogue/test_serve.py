@@ -1,0 +1,86 @@
+"""Rasa as we start it: lighter and faster, and as careful as it comes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import ValidationError
+from rasa.core.actions.action import RemoteAction
+
+from medassist.dialogue.networks import needs_networks
+from medassist.dialogue.serve import check_replies_with_one_validator
+from medassist.settings import ROOT
+
+RASAS_OWN = RemoteAction._validate_action_result
+SLOT = {"event": "slot", "name": "medicine", "value": "baclofen", "timestamp": None}
+GOOD = [
+    {"events": [], "responses": []},
+    {"events": [SLOT], "responses": [{"text": "hello", "buttons": []}]},
+]
+BAD = [
+    {"events": [{"event": "nonsense"}], "responses": []},
+    {"events": [{"name": "no event"}], "responses": []},
+    {"events": {}, "responses": []},
+    {"events": [], "responses": ["hello"]},
+    "not an object",
+]
+
+
+@pytest.fixture
+def action(monkeypatch: pytest.MonkeyPatch) -> RemoteAction:
+    monkeypatch.setattr(RemoteAction, "_validate_action_result", RASAS_OWN)
+    check_replies_with_one_validator()
+    return RemoteAction("action_answer", None)
+
+
+@pytest.mark.parametrize("result", GOOD, ids=str)
+def test_what_an_action_may_return_is_accepted(action: RemoteAction, result: object) -> None:
+    assert RASAS_OWN(action, result)
+    assert action._validate_action_result(result)
+
+
+@pytest.mark.parametrize("result", BAD, ids=str)
+def test_what_rasa_refuses_of_an_action_is_refused(action: RemoteAction, result: object) -> None:
+    with pytest.raises(ValidationError):
+        RASAS_OWN(action, result)
+    with pytest.raises(ValidationError):
+        action._validate_action_result(result)
+
+
+def test_our_configuration_needs_no_neural_network() -> None:
+    assert not needs_networks(ROOT / "config.yml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pipeline: [{name: DIETClassifier}]\npolicies: [{name: RulePolicy}]",
+        "pipeline: [{name: FallbackClassifier}]\npolicies: [{name: TEDPolicy}]",
+        "pipeline: [{name: rasa.nlu.classifiers.diet_classifier.DIETClassifier}]\n"
+        "policies: [{name: RulePolicy}]",
+        "pipeline:\npolicies: [{name: RulePolicy}]",
+        "language: en",
+    ],
+)
+def test_a_configuration_with_networks_keeps_them(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(f"{text}\n", encoding="utf-8")
+    assert needs_networks(config)
+
+
+def test_rasa_starts_without_tensorflow_when_no_network_is_needed() -> None:
+    program = (
+        "import sys\n"
+        "from medassist.dialogue.networks import leave_out_networks\n"
+        "leave_out_networks()\n"
+        "import rasa.__main__, rasa.server, rasa.core.run\n"
+        "import rasa.engine.recipes.default_components\n"
+        "import rasa.graph_components.validators.default_recipe_validator\n"
+        "print('tensorflow' in sys.modules)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["False"]
