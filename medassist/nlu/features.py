@@ -23,7 +23,8 @@ def as_matrix(messages: List[Message], meaning_weight: float) -> scipy.sparse.cs
             columns.append(scipy.sparse.vstack(features, format="csr"))
         else:
             columns.append(scipy.sparse.csr_matrix(np.vstack(features) * meaning_weight))
-    return scipy.sparse.hstack(columns, format="csr")
+    # One column of 64-bit numbers would make each product copy all coefficients to 64 bits.
+    return scipy.sparse.hstack(columns, format="csr", dtype=np.float32)
 
 
 def given_level(message: Message) -> Optional[Text]:
