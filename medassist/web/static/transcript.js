@@ -1,6 +1,6 @@
 // What was said, each thing once, in order. Knows nothing of the page.
 
-const PUSHED = "pushed."; // a reply that answers no message is numbered later, by the history
+const UNNAMED = "pushed.unnamed-"; // a reply that the history numbers later; others keep their id
 
 /** The id of the message that a reply answers. */
 export function answeredBy(reply) {
@@ -55,7 +55,7 @@ export class Transcript {
 
   #pushedTwin(said) {
     return this.items.find(
-      (item) => item.id.startsWith(PUSHED) && said.who === "bot" && item.text === said.text,
+      (item) => item.id.startsWith(UNNAMED) && said.who === "bot" && item.text === said.text,
     );
   }
 }
