@@ -66,7 +66,16 @@ def test_a_route_without_a_decision_is_found(settings: Settings) -> None:
 
 
 def test_only_the_sign_in_pages_are_open(settings: Settings) -> None:
-    assert {r.path.split("/")[2] for r in routes_for(False, settings)} == {"sign-in"}
+    *pages, last = routes_for(False, settings)
+    assert {r.path.split("/")[2] for r in pages} == {"sign-in"}
+    assert (last.path, last.name) == ("/staff/{anything:path}", "nothing")
+
+
+def test_where_nothing_is_a_page_says_so(new_member: NewMember) -> None:
+    response = new_member().get("/staff/nothing/here")
+    assert response.status_code == 404
+    assert "There is nothing at this address." in response.text
+    assert "<h1>" in response.text
 
 
 def test_no_page_opens_without_a_sign_in(clinic: Served, settings: Settings) -> None:
