@@ -213,7 +213,9 @@ def test_the_same_story_by_keyboard_alone(
     tab_to("I’m on it")
     nurse.keyboard.press("Enter")
     expect(nurse.get_by_text("You have this case")).to_be_visible()
-    tab_to("Write to the patient")
+    tab_to("Write to the patient")  # a link to the box
+    nurse.keyboard.press("Enter")
+    expect(nurse.get_by_label("Write to the patient")).to_be_focused()
     nurse.keyboard.type("Please call 911.")
     nurse.keyboard.press("Control+Enter")
     expect(replies(patient_page).filter(has_text="Please call 911.")).to_have_count(1)
