@@ -396,6 +396,13 @@ def test_older_entries_are_a_page_away(signed_in: MemberOf, engine: Engine) -> N
     assert shown == [str(n) for n in reversed(range(150))]
 
 
+def test_a_password_typed_into_the_wrong_field_is_not_written_down(
+    new_member: NewMember, engine: Engine
+) -> None:
+    new_member().sign_in("hunter2hunter2", "hunter2hunter2")
+    assert audit.entries(engine)[0].account == "(unknown name)"
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\r=1"])
 def test_no_cell_of_a_file_is_a_formula(text: str) -> None:
     cell = as_csv(["text"], [[text]]).split("\r\n", 1)[1].strip("\r\n").strip('"')
