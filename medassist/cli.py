@@ -139,13 +139,13 @@ def run() -> None:
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
     typer.echo(_load(settings, medicines))
-    first_password = _make_first_admin(settings)
     wanted = supervisor.servers(settings, model)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     typer.echo("Starting the servers ...")
 
     def ready() -> None:
+        first_password = _make_first_admin(settings)  # now, when it is sure to be seen
         if first_password:
             typer.echo(
                 f"\nThe first account of the staff console, shown only now:\n"

@@ -89,10 +89,3 @@ def entries(
     with engine.connect() as connection:
         rows = connection.execute(query).all()
     return [Entry(**{**row._mapping, "at": utc(row.at)}) for row in rows]
-
-
-def known_actions(engine: Engine) -> list[str]:
-    """Every action that the log holds, in alphabetical order."""
-    query = select(audit_log.c.action).distinct().order_by(audit_log.c.action)
-    with engine.connect() as connection:
-        return list(connection.execute(query).scalars())

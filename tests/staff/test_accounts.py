@@ -152,6 +152,22 @@ def test_old_sessions_are_swept_away(kim: Engine) -> None:
         assert len(connection.execute(select(staff_sessions)).all()) == 1
 
 
+def test_a_page_that_asks_by_itself_does_not_keep_a_session_open(kim: Engine) -> None:
+    token = sessions.begin(kim, accounts.find_account(kim, "kim").id, 1800)
+    before = datetime.now(timezone.utc) - timedelta(seconds=1700)
+    with kim.begin() as connection:
+        connection.execute(update(staff_sessions).values(used_at=before))
+
+    def used_at() -> datetime | None:
+        with kim.connect() as connection:
+            return accounts.utc(connection.execute(select(staff_sessions.c.used_at)).scalar())
+
+    assert sessions.current(kim, token, 1800, use=False) is not None
+    assert used_at() == before
+    assert sessions.current(kim, token, 1800) is not None
+    assert used_at() != before
+
+
 def test_an_account_without_a_password_opens_to_no_password(database: Engine) -> None:
     accounts.add_account(database, "kim", "triage")
     assert check_password(database, "kim", "") is None

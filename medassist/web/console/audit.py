@@ -71,7 +71,7 @@ class AuditLog:
             staff,
             "audit.html",
             entries=shown,
-            actions=audit.known_actions(self._console.engine),
+            actions=sorted(self._console.actions),
             outcomes=audit.OUTCOMES,
             given=given,
             older=older,

@@ -148,6 +148,8 @@ class Desk:
         intents.append(((parsed.get("triage") or {}).get("classified") or {}).get("name") or "")
         intents += [str(i.get("name") if isinstance(i, Mapping) else i)
                     for i in parsed.get("also_asked") or ()]  # fmt: skip
+        if assessment.facts.states:  # it was stopped or missed, whatever else is graver
+            intents.insert(0, "report_withdrawal")
         if assessment.kind:
             intents.insert(0, f"report_{assessment.kind}")
         answers = Answers(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
 from medassist.web.console import (
     accounts,
     answers,
@@ -32,4 +36,14 @@ PAGES = (
 
 def console_routes(console: Console) -> list[StaffRoute]:
     """Every route under `/staff`."""
-    return [route for routes in PAGES for route in routes(console)]
+    return [
+        *(route for routes in PAGES for route in routes(console)),
+        console.open_route(
+            "/staff/{anything:path}", nothing, because="it only says that nothing is there"
+        ),
+    ]
+
+
+def nothing(_request: Request) -> Response:
+    """The answer at an address that nothing is at."""
+    raise HTTPException(404)

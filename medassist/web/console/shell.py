@@ -105,6 +105,8 @@ class Console:
         self.closers: list[Callable[[], None]] = []
         """Called in the event loop when the server is told to stop: streams must end then."""
         secret = settings.internal_secret or secrets.token_urlsafe(32)
+        self.actions: set[str] = {"sign_in", "sign_in_clinic"}
+        """Every name that an entry of the audit log can have."""
         self._seen = Seen()
         self._flash = URLSafeTimedSerializer(secret, salt="medassist.console.flash")
         self.templates = Jinja2Templates(directory=TEMPLATES)
@@ -137,6 +139,7 @@ class Console:
         news by itself must not keep a sign-in open.
         """
         name = name or getattr(endpoint, "__name__", path)
+        self.actions.add(name)
 
         async def guarded(request: Request) -> Response:
             staff = await run_in_threadpool(self.signed_in, request, use=keeps_awake)

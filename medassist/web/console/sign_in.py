@@ -97,7 +97,7 @@ class SignIn:
         opened = check_password(engine, name, str(request.state.form.get("password") or ""))
         audit.record(
             engine,
-            account=accounts.tidy_name(name),
+            account=self._known_name(name),
             role="",
             action="sign_in",
             outcome="refused" if opened is None else "done",
@@ -111,6 +111,13 @@ class SignIn:
         self._console.start_session(response, opened)
         response.delete_cookie(FORM_COOKIE, path="/staff/sign-in")
         return response
+
+    def _known_name(self, name: str) -> str:
+        """The name for the record; what is no account's name may be a password typed amiss."""
+        try:
+            return accounts.find_account(self._console.engine, name).name
+        except accounts.AccountError:
+            return "(unknown name)"
 
     def sign_out(self, request: Request, _staff: Staff) -> Response:
         """End this sign-in."""

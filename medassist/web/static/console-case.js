@@ -84,7 +84,8 @@ if (reply) {
         drafts.set(reply.dataset.draft, {});
         dispatchEvent(new CustomEvent("medassist:changed"));
       } else {
-        say(`${answer.error} Your text is still here.`);
+        say(answer.error);
+        dispatchEvent(new CustomEvent("medassist:changed"));
       }
     } catch {
       say(

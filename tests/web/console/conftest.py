@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
 from medassist.medicines.answers import load_answers
 from medassist.medicines.files import read_medicines
-from medassist.settings import Settings
+from medassist.settings import ROOT, Settings
 from medassist.staff import passwords
 from medassist.staff.accounts import add_account
 from medassist.staff.roles import ROLES
@@ -23,14 +25,26 @@ def _quick_passwords() -> None:
     passwords._NOBODYS = passwords._hasher.hash("nobody's")
 
 
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    """The installation's database: answers in force, and an account for each role."""
-    engine = open_database(settings.database_url)
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with answers in force and an account for each role, to be copied."""
+    file = tmp_path_factory.mktemp("furnished") / "medassist.db"
+    engine = open_database(f"sqlite:///{file}")
     migrate(engine)
-    load_answers(engine, read_medicines(settings.data / "medicines"))
+    load_answers(engine, read_medicines(ROOT / "data" / "medicines"))
     for role in ROLES:
         add_account(engine, role, role, password=PASSWORD, shown_as=f"{role.title()} Person")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return file
+
+
+@pytest.fixture
+def engine(settings: Settings, furnished: Path) -> Iterator[Engine]:
+    """The installation's database."""
+    shutil.copy(furnished, settings.var / "medassist.db")
+    engine = open_database(settings.database_url)
     yield engine
     engine.dispose()
 

@@ -24,6 +24,7 @@ SCRIPT = "<script>alert(1)</script> I took 12 baclofen <img src=x onerror=alert(
 
 @pytest.fixture
 def rasa(settings: Settings) -> StandInRasa:
+    understand("ready?")  # the rules are read before anybody waits for them
     return StandInRasa(
         settings.front_door_url,
         understand=understand,
@@ -287,6 +288,21 @@ def test_the_desk_reads_a_note_and_stores_nothing(
     assert "For the poison line" in told
     assert rows_in(engine) == before
     assert rasa.events == {}
+
+
+def test_the_desk_shows_what_is_vetted_about_a_stop_even_if_something_else_is_graver(
+    nurse: StaffMember,
+) -> None:
+    text = "He stopped his baclofen 3 days ago and now he has a seizure"
+    told = words_of(nurse.post("/staff/desk", text=text).text)
+    assert "Emergency" in told
+    assert "It was stopped or missed" in told
+
+
+def test_the_desk_has_no_answer_for_a_medicine_without_a_file(nurse: StaffMember) -> None:
+    told = words_of(nurse.post("/staff/desk", text="I missed my zolpidem, what now").text)
+    assert "No medicine with a file is named in the note" in told
+    assert "Version 1" not in told
 
 
 def test_a_case_is_opened_from_the_desk_and_held(nurse: StaffMember, engine: Engine) -> None:

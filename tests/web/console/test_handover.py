@@ -24,6 +24,7 @@ from tests.web.test_front_door import sender_of
 
 @pytest.fixture
 def rasa(settings: Settings) -> StandInRasa:
+    understand("ready?")  # the rules are read before anybody waits for them
     return StandInRasa(
         settings.front_door_url,
         understand=understand,

@@ -175,6 +175,23 @@ def test_the_whole_story_from_the_overdose_to_the_robots_return(
     ]  # fmt: skip
 
 
+def test_equal_words_of_staff_are_all_there_after_a_reload(
+    staff_page: Callable[..., Page], patient_page: Page
+) -> None:
+    nurse = staff_page()
+    ask(patient_page, OVERDOSE)
+    nurse.get_by_role("link", name="Case 1").click()
+    for _ in range(2):
+        nurse.get_by_label("Write to the patient").fill("ok")
+        nurse.get_by_role("button", name="Send to the patient").click()
+        expect(nurse.get_by_label("Write to the patient")).to_have_value("")
+    oks = replies(patient_page).filter(has=patient_page.get_by_text("ok", exact=True))
+    expect(oks).to_have_count(2)
+    patient_page.reload()
+    expect(oks).to_have_count(2)
+    expect(patient_page.locator("#log .person")).to_have_count(1)
+
+
 def test_the_same_story_by_keyboard_alone(
     staff_page: Callable[..., Page], patient_page: Page
 ) -> None:
@@ -196,7 +213,9 @@ def test_the_same_story_by_keyboard_alone(
     tab_to("I’m on it")
     nurse.keyboard.press("Enter")
     expect(nurse.get_by_text("You have this case")).to_be_visible()
-    tab_to("Write to the patient")
+    tab_to("Write to the patient")  # a link to the box
+    nurse.keyboard.press("Enter")
+    expect(nurse.get_by_label("Write to the patient")).to_be_focused()
     nurse.keyboard.type("Please call 911.")
     nurse.keyboard.press("Control+Enter")
     expect(replies(patient_page).filter(has_text="Please call 911.")).to_have_count(1)

@@ -66,7 +66,16 @@ def test_a_route_without_a_decision_is_found(settings: Settings) -> None:
 
 
 def test_only_the_sign_in_pages_are_open(settings: Settings) -> None:
-    assert {r.path.split("/")[2] for r in routes_for(False, settings)} == {"sign-in"}
+    *pages, last = routes_for(False, settings)
+    assert {r.path.split("/")[2] for r in pages} == {"sign-in"}
+    assert (last.path, last.name) == ("/staff/{anything:path}", "nothing")
+
+
+def test_where_nothing_is_a_page_says_so(new_member: NewMember) -> None:
+    response = new_member().get("/staff/nothing/here")
+    assert response.status_code == 404
+    assert "There is nothing at this address." in response.text
+    assert "<h1>" in response.text
 
 
 def test_no_page_opens_without_a_sign_in(clinic: Served, settings: Settings) -> None:
@@ -90,12 +99,12 @@ def test_every_page_refuses_a_role_that_is_too_low(settings: Settings, signed_in
 
 
 def test_every_form_is_refused_without_its_token(settings: Settings, signed_in: MemberOf) -> None:
-    admin = signed_in("admin")
+    members = {role: signed_in(role) for role in ROLES}
     posts = [r for r in routes_for(True, settings) if method_of(r) == "POST"]
     assert len(posts) > 5
     for route in posts:
         for forged in ({}, {"csrf_token": "x" * 43}):
-            response = admin.http.post(path_of(route), data=forged)
+            response = members[str(route.role)].http.post(path_of(route), data=forged)
             assert response.status_code == 403, route.path
             assert "form is too old" in response.text
 
@@ -385,6 +394,13 @@ def test_older_entries_are_a_page_away(signed_in: MemberOf, engine: Engine) -> N
     second = admin.get(older.group(1).replace("&amp;", "&")).text
     shown = re.findall(r"case (\d+)<", first) + re.findall(r"case (\d+)<", second)
     assert shown == [str(n) for n in reversed(range(150))]
+
+
+def test_a_password_typed_into_the_wrong_field_is_not_written_down(
+    new_member: NewMember, engine: Engine
+) -> None:
+    new_member().sign_in("hunter2hunter2", "hunter2hunter2")
+    assert audit.entries(engine)[0].account == "(unknown name)"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\r=1"])

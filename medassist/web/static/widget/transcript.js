@@ -1,6 +1,7 @@
 // What was said, each thing once, in order. Knows nothing of the page.
 
 const PUSHED = "pushed."; // a reply that answers no message
+const UNNAMED = "pushed.unnamed-"; // one that the history numbers later; others keep their id
 
 /** The id of the message that a reply answers. */
 export function answeredBy(reply) {
@@ -76,11 +77,7 @@ export class Transcript {
   #pushedTwin(said, stored) {
     if (said.who !== "bot" || said.custom?.staff?.id) return undefined;
     return this.items.find(
-      (item) =>
-        item.id.startsWith(PUSHED) &&
-        !item.custom?.staff?.id &&
-        !stored.has(item.id) &&
-        item.text === said.text,
+      (item) => item.id.startsWith(UNNAMED) && !stored.has(item.id) && item.text === said.text,
     );
   }
 }
