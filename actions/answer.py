@@ -62,15 +62,18 @@ def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Vette
 
 
 def say_no_answer(
-    dispatcher: CollectingDispatcher, tracker: Tracker, medicine: str, topic: str
+    dispatcher: CollectingDispatcher, tracker: Tracker, medicine: str, topic: str, said: str = ""
 ) -> None:
-    """Say plainly that there is nothing vetted, where to ask, and keep the gap."""
+    """Say plainly that there is nothing vetted, where to ask, and keep the gap.
+
+    `said` is how the words name what there is no answer about, if not just the medicine.
+    """
     question = latest_text(tracker)
     answers().record_gap(tracker.sender_id, medicine, topic, question)
     withheld = answers().why_withheld(tracker.get_slot("medicine") or "", topic, question)
     say_buttons(
         dispatcher,
-        f"{_NOT_SAID[withheld].format(medicine=medicine)}\n"
+        f"{_NOT_SAID[withheld].format(medicine=said or medicine)}\n"
         "Your pharmacist can answer this, and the leaflet in the pack may help. "
         f"If someone is in danger, call {numbers()['emergency_number']} now.",
         [PERSON],
@@ -97,11 +100,11 @@ def answer_topic(
     if answer:
         say_answer(dispatcher, tracker, answer)
     elif medicine in answers().medicines():
-        written = f"{medicine} on this topic"
-        say_no_answer(dispatcher, tracker, written, topic)
+        say_no_answer(dispatcher, tracker, medicine, topic, f"{medicine} on this topic")
     else:
-        written = (mentioned[0].get("name") if mentioned else None) or medicine
-        say_no_answer(dispatcher, tracker, written, topic)
+        say_no_answer(
+            dispatcher, tracker, (mentioned[0].get("name") if mentioned else "") or medicine, topic
+        )
     return events
 
 

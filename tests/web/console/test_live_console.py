@@ -15,12 +15,12 @@ from sqlalchemy.engine import Engine
 
 from medassist.cases.cases import find_case, history, open_cases
 from medassist.settings import Settings
+from tests.web.chromium import CHROMIUM, FLAGS, ask, replies
 from tests.web.console.cases import MISTAKE, OVERDOSE, alerting, conversation_with
 from tests.web.console.staff import PASSWORD
 from tests.web.console.understanding import understand
 from tests.web.rasa_stand_in import EMERGENCY, StandInRasa
 from tests.web.served import Served
-from tests.web.test_chat_page import CHROMIUM, FLAGS, ask, replies
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
