@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
+LONGEST_SECONDS = 7 * 24 * 3600
 
 
 class SettingsError(Exception):
@@ -24,7 +26,9 @@ class Settings:
     """The settings of one installation.
 
     Ports are TCP ports on loopback. `database_url` is any SQLAlchemy URL;
-    `tracker_database_url` is where Rasa keeps the conversations.
+    `tracker_database_url` is where Rasa keeps the conversations. `public_url` is where people
+    reach the front door from outside, without a slash at its end. Times are in seconds.
+    What may hold a password is left out of the printed form.
     """
 
     var: Path
@@ -35,7 +39,20 @@ class Settings:
     front_door_port: int
     rasa_port: int
     action_port: int
-    internal_secret: str | None
+    internal_secret: str | None = field(repr=False)
+    public_url: str | None
+    alert_urls: tuple[str, ...] = field(repr=False)
+    alert_webhook_url: str | None = field(repr=False)
+    alert_webhook_secret: str | None = field(repr=False)
+    alert_with_words: bool
+    acknowledge_seconds: int
+    handover_idle_seconds: int
+    require_approval: bool
+    session_idle_seconds: int
+    cookie_secure: bool
+    oidc_issuer: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: str | None = field(repr=False)
 
     @property
     def front_door_url(self) -> str:
@@ -52,6 +69,11 @@ class Settings:
         """Where the action server listens."""
         return f"http://{LOOPBACK}:{self.action_port}"
 
+    @property
+    def link_url(self) -> str:
+        """What links to our own pages start with; without a public URL they work here only."""
+        return self.public_url or self.front_door_url
+
 
 def _port(environ: Mapping[str, str], key: str, default: int) -> int:
     value = environ.get(key, "")
@@ -62,6 +84,51 @@ def _port(environ: Mapping[str, str], key: str, default: int) -> int:
     return int(value)
 
 
+def _switch(environ: Mapping[str, str], key: str, default: bool) -> bool:
+    value = environ.get(key, "").strip().lower()
+    if not value:
+        return default
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise SettingsError(f"{key} must be 1 or 0, not {value!r}.")
+
+
+def _seconds(environ: Mapping[str, str], key: str, default: int) -> int:
+    value = environ.get(key, "").strip()
+    if not value:
+        return default
+    if not value.isdecimal() or not 0 < int(value) <= LONGEST_SECONDS:
+        raise SettingsError(
+            f"{key} must be whole seconds from 1 to {LONGEST_SECONDS} (a week), not {value!r}."
+        )
+    return int(value)
+
+
+def _web_address(environ: Mapping[str, str], key: str) -> str | None:
+    """An http or https URL without a slash at its end. It may hold a key: it is not repeated."""
+    value = environ.get(key, "").strip()
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(c.isspace() for c in value):
+        raise SettingsError(f"{key} must be an address that starts with https:// or http://.")
+    return value.rstrip("/")
+
+
+def _require_together(given: Mapping[str, object]) -> None:
+    """Raise when some of these settings are given and others are not."""
+    missing = [key for key, value in given.items() if not value]
+    if missing and len(missing) < len(given):
+        wanted = " and ".join(key for key, value in given.items() if value)
+        raise SettingsError(f"{wanted} also needs {' and '.join(missing)}.")
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
@@ -69,6 +136,18 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     var = Path(env.get("MEDASSIST_VAR") or ROOT / "var")
+    public_url = _web_address(env, "MEDASSIST_PUBLIC_URL")
+    webhook = {
+        "MEDASSIST_ALERT_WEBHOOK_URL": _web_address(env, "MEDASSIST_ALERT_WEBHOOK_URL"),
+        "MEDASSIST_ALERT_WEBHOOK_SECRET": env.get("MEDASSIST_ALERT_WEBHOOK_SECRET") or None,
+    }
+    provider = {
+        "MEDASSIST_OIDC_ISSUER": _web_address(env, "MEDASSIST_OIDC_ISSUER"),
+        "MEDASSIST_OIDC_CLIENT_ID": env.get("MEDASSIST_OIDC_CLIENT_ID") or None,
+        "MEDASSIST_OIDC_CLIENT_SECRET": env.get("MEDASSIST_OIDC_CLIENT_SECRET") or None,
+    }
+    _require_together(webhook)
+    _require_together(provider)
     return Settings(
         var=var,
         data=Path(env.get("MEDASSIST_DATA") or ROOT / "data"),
@@ -81,4 +160,19 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rasa_port=_port(env, "MEDASSIST_RASA_PORT", 5005),
         action_port=_port(env, "MEDASSIST_ACTION_PORT", 5055),
         internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
+        public_url=public_url,
+        alert_urls=tuple(dict.fromkeys(env.get("MEDASSIST_ALERT_URLS", "").split())),
+        alert_webhook_url=webhook["MEDASSIST_ALERT_WEBHOOK_URL"],
+        alert_webhook_secret=webhook["MEDASSIST_ALERT_WEBHOOK_SECRET"],
+        alert_with_words=_switch(env, "MEDASSIST_ALERT_WITH_WORDS", False),
+        acknowledge_seconds=_seconds(env, "MEDASSIST_ACKNOWLEDGE_SECONDS", 300),
+        handover_idle_seconds=_seconds(env, "MEDASSIST_HANDOVER_IDLE_SECONDS", 1800),
+        require_approval=_switch(env, "MEDASSIST_REQUIRE_APPROVAL", False),
+        session_idle_seconds=_seconds(env, "MEDASSIST_SESSION_IDLE_SECONDS", 1800),
+        cookie_secure=_switch(
+            env, "MEDASSIST_COOKIE_SECURE", bool(public_url and public_url.startswith("https:"))
+        ),
+        oidc_issuer=provider["MEDASSIST_OIDC_ISSUER"],
+        oidc_client_id=provider["MEDASSIST_OIDC_CLIENT_ID"],
+        oidc_client_secret=provider["MEDASSIST_OIDC_CLIENT_SECRET"],
     )

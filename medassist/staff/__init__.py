@@ -1,0 +1,1 @@
+"""Who of the clinic may do what: accounts, sign-ins, and the record of both."""
