@@ -19,15 +19,18 @@ from starlette.templating import Jinja2Templates
 
 from medassist.regions import Region, read_regions
 from medassist.settings import Settings, load_settings
+from medassist.storage.database import open_database
 from medassist.web.chat import Chat
 from medassist.web.delivery import Delivery
 from medassist.web.ending import told_to_stop
+from medassist.web.full_reply import FullReplies
 from medassist.web.health import Health
 from medassist.web.hub import Hub
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
 from medassist.web.security import SECURITY_HEADERS, SecurityHeaders
+from medassist.web.webhooks import Webhooks
 from medassist.web.words import LONGEST_TEXT, Words
 
 HERE = Path(__file__).resolve().parent
@@ -56,12 +59,15 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     rasa = RasaServer(settings)
     delivery = Delivery(rasa, words, pace)
     hub = Hub()
+    webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
+    full_replies = FullReplies(open_database(settings.database_url), region)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with told_to_stop(hub.close):
             yield
         await delivery.close()
+        await webhooks.close()
         await rasa.close()
 
     return Starlette(
@@ -70,6 +76,8 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             *Chat(hub, rasa, delivery, words, pace).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa).routes(),
+            *webhooks.routes(),
+            *full_replies.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
         ],
         middleware=[Middleware(SecurityHeaders)],
