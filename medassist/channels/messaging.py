@@ -203,8 +203,13 @@ class MessagingInput(InputChannel):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.running.provider, function, *arguments)
 
-    async def take(self, messages: Sequence[Incoming]) -> None:
-        """Keep messages whose request was checked. Raises when the database is away."""
-        for message in messages:
-            await self.in_database(self.inbox.accept, message)
+    async def take(self, messages: Sequence[Incoming]) -> bool:
+        """Keep messages whose request was checked; False when the database is away."""
+        try:
+            for message in messages:
+                await self.in_database(self.inbox.accept, message)
+        except Exception as error:  # a database's error would show the words in the log
+            logger.error("A message could not be kept: %s", type(error).__name__)
+            return False
         self.running.inbox.ring()
+        return True

@@ -317,7 +317,8 @@ def _prolong(engine: Engine, table: Any, ids: Sequence[int]) -> None:
     with engine.begin() as connection:
         connection.execute(
             update(table)
-            .where(table.c.id.in_(list(ids)), table.c.done_at.is_(None))
+            # A row that was given back meanwhile stays free.
+            .where(table.c.id.in_(list(ids)), table.c.claimed_until.is_not(None))
             .values(claimed_until=until)
         )
 

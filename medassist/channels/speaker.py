@@ -60,6 +60,10 @@ class Rendered:
     choices: List[Text] = field(default_factory=list)
 
 
+class NotQueuedError(Exception):
+    """A reply could not be kept for sending."""
+
+
 class Speaker:
     """Renders a reply and queues it, once."""
 
@@ -70,7 +74,10 @@ class Speaker:
         self, conversation: Text, message: Mapping[Text, Any], key: Text, answering: bool
     ) -> None:
         """Queue one reply. `key` tells it from every other; `answering` a message just read."""
-        await self._channel.in_database(self._say, conversation, message, key, answering)
+        try:
+            await self._channel.in_database(self._say, conversation, message, key, answering)
+        except Exception as error:  # a database's error would show the words in the log
+            raise NotQueuedError(type(error).__name__) from None
         self._channel.running.outbox.ring()
 
     def _say(

@@ -128,10 +128,8 @@ class TwilioInput(MessagingInput):
             if line not in self.numbers or not form.get("MessageSid"):
                 logger.error("Twilio sent a message for a number that is not in the settings.")
                 return response.text("", status=HTTPStatus.NOT_FOUND)
-            try:
-                await self.take([incoming(form, line, self.address_of(form.get("From", "")))])
-            except Exception as error:
-                logger.error("A message could not be kept: %s", type(error).__name__)
+            person = self.address_of(form.get("From", ""))
+            if not await self.take([incoming(form, line, person)]):
                 return twiml(self.words.not_read)
             return twiml()
 

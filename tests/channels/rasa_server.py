@@ -145,6 +145,10 @@ class RasaServer:
             assert time.monotonic() < deadline, "it did not start in time"
             time.sleep(0.02)
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         if self._thread.is_alive() and self._stopping:
             self._loop.call_soon_threadsafe(self._stopping.set)

@@ -264,7 +264,11 @@ def test_when_the_database_is_away_the_person_is_told(clinic: Clinic) -> None:
     phone = clinic.phone()
     with clinic.engine.begin() as connection:
         connection.execute(text("ALTER TABLE incoming_messages RENAME TO away"))
-    answer = phone.post(phone.form("hello"))
+    try:
+        answer = phone.post(phone.form("hello"))
+    finally:
+        with clinic.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO incoming_messages"))
     assert answer.status_code == 200
     assert "<Message>I can't reach my answers right now" in answer.text
     assert "call 911 now" in answer.text

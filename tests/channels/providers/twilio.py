@@ -158,6 +158,26 @@ class Phone:
         assert response.headers["content-type"].startswith("text/xml")
         return form
 
+    @property
+    def provider(self) -> Twilio:
+        return self.twilio
+
+    def repeat(self, form: dict[str, str]) -> httpx.Response:
+        return self.post(form)
+
+    def send_picture(self) -> None:
+        self.say("", NumMedia="1", MediaContentType0="image/jpeg")
+
+    def forged(self) -> list[httpx.Response]:
+        form = self.form("forged")
+        url = f"{PUBLIC_URL}/webhooks/{self.channel}/messages"
+        signatures = ["", "wrong", signature(url, form, "f" * 32), signature(url, {}),
+                      signature(url + "?x=1", form)]  # fmt: skip
+        return [self.post(form, **{"X-Twilio-Signature": given}) for given in signatures]
+
+    def late(self) -> list[httpx.Response]:
+        return []  # Twilio signs no time; a repeat is known by its MessageSid
+
     def report(self, callback: str, form: dict[str, str], token: str = TOKEN) -> httpx.Response:
         """A delivery report to the address that our message named."""
         path = callback.removeprefix(PUBLIC_URL)
