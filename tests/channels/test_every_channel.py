@@ -45,7 +45,7 @@ def test_an_answer_comes_with_its_sources_and_choices(
     person.say("how much?")
 
     def all_there() -> bool:
-        sent = str([m for m in person.provider.sent])
+        sent = str(list(person.provider.sent))
         source = "bot.clinic.example/read/" if channel == "sms" else "baclofen_tablets"
         return source in sent and "Can I drink alcohol with baclofen?" in sent
 

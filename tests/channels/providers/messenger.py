@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-APP_SECRET = "0123456789abcdef0123456789abcdef"
+APP_SECRET = "fedcba9876543210fedcba9876543210"
 VERIFY_TOKEN = "a-word-that-we-told-meta"
 PAGES = {"1029384756": "EAABpageOne", "5647382910": "EAABpageTwo"}
 
