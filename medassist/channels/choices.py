@@ -8,7 +8,7 @@ from typing import Any
 
 ASKED = "Reply with a number:"
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_NUMBER = re.compile(r"\W*(?:number |no\.? |option )?(\d|[a-z]+)\W*", re.IGNORECASE)
+_NUMBER = re.compile(r"\W*(?:number |option )?(\d|[a-z]+)\W*", re.IGNORECASE)
 
 
 def offered(buttons: object) -> list[str]:

@@ -112,7 +112,7 @@ class GenericInput(MessagingInput):
             "from": {"name": reply.staff} if reply.staff else None,
             "custom": custom,
         }
-        return Rendered([content], reply.choices)
+        return Rendered([content])
 
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
         """One callback; any status from 200 to 299 means that it was taken."""

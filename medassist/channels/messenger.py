@@ -108,7 +108,7 @@ class MessengerInput(MessagingInput):
                 }
                 for number, choice in enumerate(reply.choices, start=1)
             ]
-        return Rendered(contents, reply.choices)
+        return Rendered(contents, [] if short else reply.choices)
 
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
         """One message through the Send API, as an answer within 24 hours."""

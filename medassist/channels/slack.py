@@ -129,7 +129,7 @@ class SlackInput(MessagingInput):
                 }
                 for number, choice in enumerate(reply.choices)
             ]})  # fmt: skip
-        return Rendered(contents, reply.choices)
+        return Rendered(contents)
 
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
         """One message through Slack's client library, in a thread."""

@@ -19,7 +19,8 @@ START = frozenset("start unstop yes".split())
 HELP = frozenset("help info".split())
 """Words that carriers and Twilio take as commands when they are the whole message."""
 
-_SOURCES = re.compile(r"Sources\b.*?(Review: .*)?$")
+_SOURCES = re.compile(r"Sources(?: \(checked [^)]*\))?: .*?(Review: .*)?$")
+"""An answer's last line; "Sources differ: …" is a statement and stays."""
 
 
 def keyword(text: Text, told: Optional[Text] = None) -> Text:

@@ -54,7 +54,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A reply as calls of the provider's API. `choices` are what a number in reply stands for."""
+    """A reply as calls of the provider's API.
+
+    `choices` are what a number in the next message stands for: only those that were shown with
+    their numbers. Where they are buttons, "2" may well be how many were taken.
+    """
 
     contents: List[Dict[Text, Any]]
     choices: List[Text] = field(default_factory=list)

@@ -113,7 +113,7 @@ class TelegramInput(MessagingInput):
             for text in marked
         ]
         contents[-1]["reply_markup"] = keys
-        return Rendered(contents, reply.choices)
+        return Rendered(contents)
 
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
         """One message through the Bot API."""

@@ -55,6 +55,20 @@ def test_an_answer_comes_with_its_sources_and_choices(
     assert person.provider.wrong == []
 
 
+def test_a_bare_number_is_a_choice_only_where_choices_have_numbers(
+    clinic: Clinic, eventually, channel: str
+) -> None:
+    clinic.turns.script["odd"] = [said.fixed("utter_safety_question")]
+    person = clinic.person(channel)
+    person.say("odd")
+    eventually(lambda: len(person.inbox) == 1)
+    numbered = "2 No" in person.inbox[0]
+    person.say("2")
+    eventually(lambda: len(clinic.turns.got) == 2)
+    assert clinic.turns.texts[-1] == ("No" if numbered else "2")
+    assert numbered == (channel in ("sms", "whatsapp"))
+
+
 def test_words_of_a_person_come_back_as_they_were(clinic: Clinic, eventually, channel: str) -> None:
     text = "5 < 6 & 7 > 6, is <b>that</b> *so* or _not_? https://x.example/a_b_c?d=1&e=2"
     person = clinic.person(channel)

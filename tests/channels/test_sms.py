@@ -166,6 +166,17 @@ def test_the_link_leads_to_all_of_it_with_its_sources(clinic: Clinic, eventually
     assert page.headers["cache-control"] == "no-store"
 
 
+def test_a_statement_about_sources_is_not_taken_for_the_list(clinic: Clinic, eventually) -> None:
+    answer = said.answer(points=1)
+    answer["text"] = f"Sources differ: one says this. Ask your prescriber.\n{answer['text']}"
+    clinic.turns.script["how much?"] = [answer]
+    phone = clinic.phone()
+    phone.say("how much?")
+    eventually(lambda: "All of it" in "".join(phone.inbox))
+    assert "Sources differ: one says this." in phone.inbox[0]
+    assert "US National Library of Medicine" not in "".join(phone.inbox)
+
+
 def test_nobody_can_guess_a_link(clinic: Clinic) -> None:
     for token in ("A" * 16, "../../etc", "short"):
         page = httpx.get(f"{clinic.front_door.url}/read/{token}", trust_env=False)
@@ -206,7 +217,7 @@ def test_the_safety_question_is_answered_by_number_or_word(
     assert clinic.turns.texts[-1].lower() == "yes"
 
 
-@pytest.mark.parametrize("text", ["20", "2 pills", "7", "about two"])
+@pytest.mark.parametrize("text", ["20", "2 pills", "7", "about two", "no one", "No. 2 of them"])
 def test_a_number_that_is_no_choice_is_left_alone(clinic: Clinic, eventually, text: str) -> None:
     clinic.turns.script["hm"] = [said.answer(points=1)]
     phone = clinic.phone()

@@ -10,7 +10,7 @@ from medassist.channels import messaging
 from medassist.settings import SettingsError, load_settings
 from tests.channels.conftest import CHANNELS, MESSAGING, environment
 
-APIS = {name: "http://127.0.0.1:9" for name in ("twilio", "telegram", "slack", "messenger", "generic")}
+APIS = dict.fromkeys(("twilio", "telegram", "slack", "messenger", "generic"), "http://127.0.0.1:9")
 
 
 def test_with_nothing_set_nothing_is_on_and_one_line_says_so(caplog) -> None:
