@@ -49,7 +49,7 @@ def _contact(row: Any) -> Contact:
         address=row.address,
         heard_at=_as_utc(row.heard_at),
         opted_out_at=_as_utc(row.opted_out_at),
-        choices=tuple(row.choices or ()),
+        choices=tuple((row.choices or {}).get("said") or ()),
         erased_at=_as_utc(row.erased_at),
     )
 
@@ -114,7 +114,9 @@ def forget_contact(engine: Engine, conversation: str) -> None:
     with engine.begin() as connection:
         connection.execute(
             delete(contacts).where(
-                contacts.c.conversation == conversation, contacts.c.opted_out_at.is_(None)
+                contacts.c.conversation == conversation,
+                contacts.c.opted_out_at.is_(None),
+                contacts.c.erased_at.is_not(None),  # they may have written again
             )
         )
 

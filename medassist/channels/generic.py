@@ -100,7 +100,7 @@ class GenericInput(MessagingInput):
             if not str(said.get("id") or "").isdigit():
                 return refused(HTTPStatus.BAD_REQUEST, 'It must name the "id" of a reply.')
             reason = str(said.get("reason") or "The message was not delivered.")[:300]
-            await self.sender.reported(reason, id=int(str(said["id"])[:18]))
+            await self.sender.reported(int(str(said["id"])[:18]), reason)
             return response.json({"recorded": str(said["id"])})
 
     def render(self, contact: Contact, reply: Reply) -> Rendered:

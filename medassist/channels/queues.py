@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
-from sqlalchemy.engine import Engine
+from sqlalchemy import delete, func, insert, or_, select, true, update
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from medassist.cases.contacts import contact_at
@@ -67,79 +67,119 @@ class Waiting:
     digest: str = ""
 
 
-class Inbox:
-    """The messages that came by one channel."""
+class MessageQueue:
+    """What both queues share: rows of one channel that are claimed, worked on and done."""
 
-    table = incoming_messages
+    table: Any
 
     def __init__(self, engine: Engine, channel: str) -> None:
         self.engine, self.channel = engine, channel
 
-    def accept(self, message: Incoming) -> bool:
-        """Keep a message, and when it came; False when it is here already."""
-        contact = contact_at(self.engine, self.channel, message.line, message.address)
-        content = {"kind": message.kind, "text": message.text, "also": message.also}
-        try:
-            with self.engine.begin() as connection:
-                connection.execute(
-                    insert(incoming_messages).values(
-                        channel=self.channel,
-                        digest=message.digest,
-                        conversation=contact.conversation,
-                        content={**content, **message.details},
-                    )
-                )
-                connection.execute(
-                    update(contacts)
-                    .where(contacts.c.conversation == contact.conversation)
-                    .values(heard_at=now(), erased_at=None)
-                )
-        except IntegrityError:
-            return False
-        return True
+    def due(self, at: datetime) -> Any:
+        """The condition on rows that may be worked on at this moment."""
+        return true()
 
     def heads(self, limit: int) -> list[Waiting]:
-        """The oldest open message of each conversation that nobody works on."""
-        table, at = incoming_messages, now()
+        """The oldest open row of each conversation, if it is due and nobody works on it."""
+        table, at = self.table, now()
         first = (
             select(func.min(table.c.id))
             .where(table.c.channel == self.channel, table.c.done_at.is_(None))
             .group_by(table.c.conversation)
         )
         free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < at)
-        query = select(table).where(table.c.id.in_(first), free).order_by(table.c.id).limit(limit)
+        query = select(table).where(table.c.id.in_(first), free, self.due(at))
         with self.engine.connect() as connection:
-            return [
-                Waiting(r.id, r.conversation, r.content or {}, r.tries, r.digest)
-                for r in connection.execute(query)
-            ]
+            rows = connection.execute(query.order_by(table.c.id).limit(limit)).all()
+        return [
+            Waiting(r.id, r.conversation, r.content or {}, r.tries, r._mapping.get("digest") or "")
+            for r in rows
+        ]
 
     def claim(self, row: Waiting) -> bool:
         """Take a row for a while; False when another process has it."""
-        return _claim(self.engine, incoming_messages, row)
+        table, at = self.table, now()
+        until = at + timedelta(seconds=CLAIM_SECONDS)
+        with self.engine.begin() as connection:
+            changed = connection.execute(
+                update(table)
+                .where(
+                    table.c.id == row.id,
+                    table.c.done_at.is_(None),
+                    table.c.tries == row.tries,
+                    or_(table.c.claimed_until.is_(None), table.c.claimed_until < at),
+                )
+                .values(claimed_until=until, tries=table.c.tries + 1)
+            )
+        return bool(changed.rowcount)
 
     def prolong(self, ids: Sequence[int]) -> None:
-        """Keep the rows that are being worked on."""
-        _prolong(self.engine, incoming_messages, ids)
+        """Keep the rows that are being worked on; one that was given back stays free."""
+        table, until = self.table, now() + timedelta(seconds=CLAIM_SECONDS)
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.id.in_(list(ids)), table.c.claimed_until.is_not(None))
+                .values(claimed_until=until)
+            )
 
     def release(self, row: Waiting) -> None:
         """Give a row back, to be taken up at once."""
-        _update(self.engine, incoming_messages, row.id, claimed_until=None)
+        self.set(row)
+
+    def set(self, row: Waiting, **values: Any) -> None:
+        """Change a row and give it back."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(self.table)
+                .where(self.table.c.id == row.id)
+                .values(claimed_until=None, **values)
+            )
+
+
+class Inbox(MessageQueue):
+    """The messages that came by one channel."""
+
+    table = incoming_messages
+
+    def accept(self, message: Incoming) -> bool:
+        """Keep a message, and when it came; False when it is here already."""
+        content = {"kind": message.kind, "text": message.text, "also": message.also}
+        while True:
+            contact = contact_at(self.engine, self.channel, message.line, message.address)
+            heard = (
+                update(contacts)
+                .where(contacts.c.conversation == contact.conversation)
+                .values(heard_at=now(), erased_at=None)
+            )
+            kept = insert(incoming_messages).values(
+                channel=self.channel,
+                digest=message.digest,
+                conversation=contact.conversation,
+                content={**content, **message.details},
+            )
+            try:
+                with self.engine.begin() as connection:
+                    if not connection.execute(heard).rowcount:
+                        continue  # forgotten just now, at their own wish: they are met anew
+                    connection.execute(kept)
+            except IntegrityError:
+                return False
+            return True
 
     def done(self, row: Waiting) -> None:
         """The message is dealt with; its words are dropped."""
-        _update(
-            self.engine, incoming_messages, row.id, done_at=now(), content=None, claimed_until=None
-        )
+        self.set(row, done_at=now(), content=None)
 
 
-class Outbox:
+class Outbox(MessageQueue):
     """The messages that leave by one channel."""
 
     table = outgoing_messages
 
-    def __init__(self, engine: Engine, channel: str) -> None:
-        self.engine, self.channel = engine, channel
+    def due(self, at: datetime) -> Any:
+        """The pause after a failed try is over."""
+        return outgoing_messages.c.next_try_at <= at
 
     def put(
         self,
@@ -172,11 +212,7 @@ class Outbox:
                         error=refused,
                     )
                 )
-            connection.execute(
-                update(contacts)
-                .where(contacts.c.conversation == conversation)
-                .values(choices=list(choices) or None)
-            )
+            _offer(connection, conversation, key.rpartition(".")[0], choices)
             if full and not refused:
                 token, content = full
                 known = select(full_replies.c.token).where(full_replies.c.token == token)
@@ -187,74 +223,17 @@ class Outbox:
                         )
                     )
 
-    def heads(self, limit: int) -> list[Waiting]:
-        """The oldest open message of each conversation, if it is due and nobody works on it."""
-        table, at = outgoing_messages, now()
-        first = (
-            select(func.min(table.c.id))
-            .where(table.c.channel == self.channel, table.c.done_at.is_(None))
-            .group_by(table.c.conversation)
-        )
-        free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < at)
-        query = (
-            select(table)
-            .where(table.c.id.in_(first), free, table.c.next_try_at <= at)
-            .order_by(table.c.id)
-            .limit(limit)
-        )
-        with self.engine.connect() as connection:
-            return [
-                Waiting(r.id, r.conversation, r.content or {}, r.tries)
-                for r in connection.execute(query)
-            ]
-
-    def claim(self, row: Waiting) -> bool:
-        """Take a row for a while; False when another process has it."""
-        return _claim(self.engine, outgoing_messages, row)
-
-    def prolong(self, ids: Sequence[int]) -> None:
-        """Keep the rows that are being worked on."""
-        _prolong(self.engine, outgoing_messages, ids)
-
-    def release(self, row: Waiting) -> None:
-        """Give a row back, to be taken up at once."""
-        _update(self.engine, outgoing_messages, row.id, claimed_until=None)
-
     def delivered(self, row: Waiting, provider_id: str | None) -> None:
         """The provider took the message."""
-        _update(
-            self.engine,
-            outgoing_messages,
-            row.id,
-            done_at=now(),
-            provider_id=provider_id,
-            content=None,
-            claimed_until=None,
-        )
+        self.set(row, done_at=now(), provider_id=provider_id, error=None, content=None)
 
     def try_again(self, row: Waiting, seconds: float, error: str) -> None:
         """The provider did not take it; the next try is in `seconds`."""
-        at = now() + timedelta(seconds=seconds)
-        _update(
-            self.engine,
-            outgoing_messages,
-            row.id,
-            next_try_at=at,
-            error=error[:300],
-            claimed_until=None,
-        )
+        self.set(row, next_try_at=now() + timedelta(seconds=seconds), error=error[:300])
 
     def give_up(self, row: Waiting, error: str) -> None:
         """It will never arrive."""
-        _update(
-            self.engine,
-            outgoing_messages,
-            row.id,
-            done_at=now(),
-            error=error[:300],
-            content=None,
-            claimed_until=None,
-        )
+        self.set(row, done_at=now(), error=error[:300], content=None)
 
     def is_empty_for(self, conversation: str) -> bool:
         """Whether nothing waits to be sent to this conversation."""
@@ -274,12 +253,10 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
-    def report(
-        self, reason: str, *, id: int | None = None, provider_id: str | None = None
-    ) -> str | None:
+    def report(self, id: int, reason: str) -> str | None:
         """A provider says that a message it took never arrived; whose it was, told only once."""
         table = outgoing_messages
-        mine = table.c.id == id if id is not None else table.c.provider_id == provider_id
+        mine = table.c.id == id
         with self.engine.begin() as connection:
             row = connection.execute(
                 select(table.c.id, table.c.conversation).where(
@@ -296,36 +273,15 @@ class Outbox:
         return str(row.conversation) if changed.rowcount else None
 
 
-def _claim(engine: Engine, table: Any, row: Waiting) -> bool:
-    at = now()
-    with engine.begin() as connection:
-        changed = connection.execute(
-            update(table)
-            .where(
-                table.c.id == row.id,
-                table.c.done_at.is_(None),
-                table.c.tries == row.tries,
-                or_(table.c.claimed_until.is_(None), table.c.claimed_until < at),
-            )
-            .values(claimed_until=at + timedelta(seconds=CLAIM_SECONDS), tries=table.c.tries + 1)
-        )
-    return bool(changed.rowcount)
-
-
-def _prolong(engine: Engine, table: Any, ids: Sequence[int]) -> None:
-    until = now() + timedelta(seconds=CLAIM_SECONDS)
-    with engine.begin() as connection:
-        connection.execute(
-            update(table)
-            # A row that was given back meanwhile stays free.
-            .where(table.c.id.in_(list(ids)), table.c.claimed_until.is_not(None))
-            .values(claimed_until=until)
-        )
-
-
-def _update(engine: Engine, table: Any, id: int, **values: Any) -> None:
-    with engine.begin() as connection:
-        connection.execute(update(table).where(table.c.id == id).values(**values))
+def _offer(connection: Connection, conversation: str, turn: str, choices: Sequence[str]) -> None:
+    """Note what numbers stand for now. A reply without choices ends those of an earlier turn."""
+    mine = contacts.c.conversation == conversation
+    if not choices:
+        current = connection.execute(select(contacts.c.choices).where(mine)).scalar()
+        if not current or current.get("turn") == turn:
+            return
+    offer = {"turn": turn, "said": list(choices)} if choices else None
+    connection.execute(update(contacts).where(mine).values(choices=offer))
 
 
 def forget_words(engine: Engine, conversation: str) -> None:

@@ -90,14 +90,10 @@ class Sender:
             tell_case, self._channel.engine, row.conversation, "undelivered", detail
         )
 
-    async def reported(
-        self, reason: Text, *, id: Optional[int] = None, provider_id: Optional[Text] = None
-    ) -> None:
+    async def reported(self, id: int, reason: Text) -> None:
         """The provider took a message and says now that it never arrived."""
         outbox = self._channel.outbox
-        conversation = await self._channel.in_database(
-            lambda: outbox.report(reason, id=id, provider_id=provider_id)
-        )
+        conversation = await self._channel.in_database(outbox.report, id, reason)
         if conversation:
             await self._channel.in_database(
                 tell_case, self._channel.engine, conversation, "undelivered", {"reason": reason}

@@ -142,7 +142,7 @@ class TwilioInput(MessagingInput):
             if form.get("MessageStatus") in ("failed", "undelivered") and ours.isdigit():
                 code = form.get("ErrorCode", "")
                 said = reason(int(code) if code.isdigit() else None)
-                await self.sender.reported(said, id=int(ours))
+                await self.sender.reported(int(ours[:18]), said)
             return response.text("", status=HTTPStatus.NO_CONTENT)
 
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:

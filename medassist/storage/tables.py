@@ -229,7 +229,7 @@ contacts = Table(
 )
 """Who a conversation on a messaging channel is with: `line` is our number or page that they wrote
 to, `address` their number or id. The conversation's own name is random and tells neither.
-`choices` are the answers that our latest message offered."""
+`choices` are the answers that our latest turn offered by number."""
 
 incoming_messages = Table(
     "incoming_messages",

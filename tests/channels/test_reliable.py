@@ -9,6 +9,14 @@ import httpx
 import pytest
 from sqlalchemy import select, text, update
 
+from medassist.cases.contacts import (
+    barrier,
+    contact_at,
+    find_contact,
+    forget_contact,
+    forget_contact_when_told,
+    opt_out,
+)
 from medassist.channels.queues import Inbox, Incoming, tidy
 from medassist.channels.sender import LONGEST_PAUSE, pause
 from medassist.storage.tables import contacts, incoming_messages, now, outgoing_messages
@@ -258,6 +266,29 @@ def test_two_processes_that_meet_the_same_message_keep_it_once(database) -> None
     assert not inbox.claim(head)
     assert inbox.heads(10) == []
     tidy(database, now())
+
+
+def test_who_writes_again_while_being_forgotten_is_not_lost(database) -> None:
+    inbox = Inbox(database, "sms")
+    inbox.accept(Incoming("SM1", "+15550100100", "+15550111111", "delete my data"))
+    conversation = inbox.heads(1)[0].conversation
+    forget_contact_when_told(database, conversation)
+    inbox.accept(Incoming("SM2", "+15550100100", "+15550111111", "wait, I feel odd"))
+    forget_contact(database, conversation)
+    assert find_contact(database, conversation)
+    forget_contact_when_told(database, conversation)
+    forget_contact(database, conversation)
+    assert find_contact(database, conversation) is None
+    assert inbox.accept(Incoming("SM3", "+15550100100", "+15550111111", "hello"))
+    assert {row.conversation for row in inbox.heads(5)} > {conversation}
+
+
+def test_who_wants_no_messages_is_remembered_even_when_forgotten(database) -> None:
+    contact = contact_at(database, "sms", "+15550100100", "+15550111111")
+    opt_out(database, contact.conversation)
+    forget_contact_when_told(database, contact.conversation)
+    forget_contact(database, contact.conversation)
+    assert barrier(database, contact.conversation)
 
 
 def test_when_the_database_is_away_the_person_is_told(clinic: Clinic) -> None:

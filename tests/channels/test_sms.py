@@ -203,6 +203,16 @@ def test_a_number_stands_for_the_choice(clinic: Clinic, eventually, reply: str) 
     assert clinic.turns.texts[-1] == "Can I drink alcohol with baclofen?"
 
 
+def test_a_further_reply_of_the_same_turn_leaves_the_choices(clinic: Clinic, eventually) -> None:
+    clinic.turns.script["hm"] = [said.answer(points=1), {"text": "I told the staff."}]
+    phone = clinic.phone()
+    phone.say("hm")
+    eventually(lambda: phone.inbox and phone.inbox[-1] == "I told the staff.")
+    phone.say("1")
+    eventually(lambda: len(clinic.turns.got) == 2)
+    assert clinic.turns.texts[-1] == "How do I stop baclofen safely?"
+
+
 @pytest.mark.parametrize("reply", ["yes", "Yes", "1"])
 def test_the_safety_question_is_answered_by_number_or_word(
     clinic: Clinic, eventually, reply: str
