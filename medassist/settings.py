@@ -7,19 +7,26 @@ A missing value takes the embedded default (SQLite, loopback); a bad one raises
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from medassist.channel_settings import ChannelSettings, read_channels
+from medassist.environment import (
+    SettingsError,
+    count,
+    origins,
+    port,
+    require_together,
+    seconds,
+    switch,
+    web_address,
+)
+
+__all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
-LONGEST_SECONDS = 7 * 24 * 3600
-
-
-class SettingsError(Exception):
-    """A setting that cannot be used; the message names it and says what to mend."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Settings:
     oidc_client_secret: str | None = field(repr=False)
     embed_origins: tuple[str, ...]
     new_conversations: int
+    channels: ChannelSettings
 
     @property
     def front_door_url(self) -> str:
@@ -82,85 +90,6 @@ class Settings:
         return self.public_url or self.front_door_url
 
 
-def _port(environ: Mapping[str, str], key: str, default: int) -> int:
-    value = environ.get(key, "")
-    if not value:
-        return default
-    if not value.isdigit() or not 0 < int(value) < 65536:
-        raise SettingsError(f"{key} must be a port number from 1 to 65535, not {value!r}.")
-    return int(value)
-
-
-def _switch(environ: Mapping[str, str], key: str, default: bool) -> bool:
-    value = environ.get(key, "").strip().lower()
-    if not value:
-        return default
-    if value in ("1", "true", "yes", "on"):
-        return True
-    if value in ("0", "false", "no", "off"):
-        return False
-    raise SettingsError(f"{key} must be 1 or 0, not {value!r}.")
-
-
-def _seconds(environ: Mapping[str, str], key: str, default: int) -> int:
-    value = environ.get(key, "").strip()
-    if not value:
-        return default
-    if not value.isdecimal() or not 0 < int(value) <= LONGEST_SECONDS:
-        raise SettingsError(
-            f"{key} must be whole seconds from 1 to {LONGEST_SECONDS} (a week), not {value!r}."
-        )
-    return int(value)
-
-
-def _web_address(environ: Mapping[str, str], key: str) -> str | None:
-    """An http or https URL without a slash at its end. It may hold a key: it is not repeated."""
-    value = environ.get(key, "").strip()
-    if not value:
-        return None
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(c.isspace() for c in value):
-        raise SettingsError(f"{key} must be an address that starts with https:// or http://.")
-    return value.rstrip("/")
-
-
-def _require_together(given: Mapping[str, object]) -> None:
-    """Raise when some of these settings are given and others are not."""
-    missing = [key for key, value in given.items() if not value]
-    if missing and len(missing) < len(given):
-        wanted = " and ".join(key for key, value in given.items() if value)
-        raise SettingsError(f"{wanted} also needs {' and '.join(missing)}.")
-
-
-_ORIGIN = re.compile(
-    r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?"
-)
-
-
-def _origins(environ: Mapping[str, str], key: str) -> tuple[str, ...]:
-    origins = tuple(word.lower() for word in environ.get(key, "").split())
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise SettingsError(
-                f"{key} must list websites such as https://clinic.example, separated by spaces "
-                f"and without a path, not {origin!r}."
-            )
-    return origins
-
-
-def _count(environ: Mapping[str, str], key: str, default: int) -> int:
-    value = environ.get(key, "")
-    if not value:
-        return default
-    if not (value.isascii() and value.isdigit()) or int(value) < 1:
-        raise SettingsError(f"{key} must be a whole number from 1, not {value!r}.")
-    return int(value)
-
-
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
@@ -168,18 +97,18 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     var = Path(env.get("MEDASSIST_VAR") or ROOT / "var")
-    public_url = _web_address(env, "MEDASSIST_PUBLIC_URL")
+    public_url = web_address(env, "MEDASSIST_PUBLIC_URL")
     webhook = {
-        "MEDASSIST_ALERT_WEBHOOK_URL": _web_address(env, "MEDASSIST_ALERT_WEBHOOK_URL"),
+        "MEDASSIST_ALERT_WEBHOOK_URL": web_address(env, "MEDASSIST_ALERT_WEBHOOK_URL"),
         "MEDASSIST_ALERT_WEBHOOK_SECRET": env.get("MEDASSIST_ALERT_WEBHOOK_SECRET") or None,
     }
     provider = {
-        "MEDASSIST_OIDC_ISSUER": _web_address(env, "MEDASSIST_OIDC_ISSUER"),
+        "MEDASSIST_OIDC_ISSUER": web_address(env, "MEDASSIST_OIDC_ISSUER"),
         "MEDASSIST_OIDC_CLIENT_ID": env.get("MEDASSIST_OIDC_CLIENT_ID") or None,
         "MEDASSIST_OIDC_CLIENT_SECRET": env.get("MEDASSIST_OIDC_CLIENT_SECRET") or None,
     }
-    _require_together(webhook)
-    _require_together(provider)
+    require_together(webhook)
+    require_together(provider)
     return Settings(
         var=var,
         data=Path(env.get("MEDASSIST_DATA") or ROOT / "data"),
@@ -188,26 +117,27 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             env.get("MEDASSIST_TRACKER_DATABASE_URL") or f"sqlite:///{var / 'conversations.db'}"
         ),
         region=(env.get("MEDASSIST_REGION") or "US").upper(),
-        front_door_port=_port(env, "MEDASSIST_PORT", 8000),
-        rasa_port=_port(env, "MEDASSIST_RASA_PORT", 5005),
-        action_port=_port(env, "MEDASSIST_ACTION_PORT", 5055),
+        front_door_port=port(env, "MEDASSIST_PORT", 8000),
+        rasa_port=port(env, "MEDASSIST_RASA_PORT", 5005),
+        action_port=port(env, "MEDASSIST_ACTION_PORT", 5055),
         internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
         consent_channels=frozenset((env.get("MEDASSIST_CONSENT_CHANNELS") or "website").split()),
         public_url=public_url,
         alert_urls=tuple(dict.fromkeys(env.get("MEDASSIST_ALERT_URLS", "").split())),
         alert_webhook_url=webhook["MEDASSIST_ALERT_WEBHOOK_URL"],
         alert_webhook_secret=webhook["MEDASSIST_ALERT_WEBHOOK_SECRET"],
-        alert_with_words=_switch(env, "MEDASSIST_ALERT_WITH_WORDS", False),
-        acknowledge_seconds=_seconds(env, "MEDASSIST_ACKNOWLEDGE_SECONDS", 300),
-        handover_idle_seconds=_seconds(env, "MEDASSIST_HANDOVER_IDLE_SECONDS", 1800),
-        require_approval=_switch(env, "MEDASSIST_REQUIRE_APPROVAL", False),
-        session_idle_seconds=_seconds(env, "MEDASSIST_SESSION_IDLE_SECONDS", 1800),
-        cookie_secure=_switch(
+        alert_with_words=switch(env, "MEDASSIST_ALERT_WITH_WORDS", False),
+        acknowledge_seconds=seconds(env, "MEDASSIST_ACKNOWLEDGE_SECONDS", 300),
+        handover_idle_seconds=seconds(env, "MEDASSIST_HANDOVER_IDLE_SECONDS", 1800),
+        require_approval=switch(env, "MEDASSIST_REQUIRE_APPROVAL", False),
+        session_idle_seconds=seconds(env, "MEDASSIST_SESSION_IDLE_SECONDS", 1800),
+        cookie_secure=switch(
             env, "MEDASSIST_COOKIE_SECURE", bool(public_url and public_url.startswith("https:"))
         ),
         oidc_issuer=provider["MEDASSIST_OIDC_ISSUER"],
         oidc_client_id=provider["MEDASSIST_OIDC_CLIENT_ID"],
         oidc_client_secret=provider["MEDASSIST_OIDC_CLIENT_SECRET"],
-        embed_origins=_origins(env, "MEDASSIST_EMBED_ORIGINS"),
-        new_conversations=_count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
+        embed_origins=origins(env, "MEDASSIST_EMBED_ORIGINS"),
+        new_conversations=count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
+        channels=read_channels(env, public_url),
     )

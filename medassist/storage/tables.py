@@ -211,3 +211,68 @@ labels = Table(
     UniqueConstraint("conversation", "message_id"),
 )
 """What staff say that an unsure message was about; exported as examples for review."""
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation", String(255), nullable=False, unique=True),
+    Column("channel", String(50), nullable=False),
+    Column("line", String(100), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("heard_at", DateTime(timezone=True)),
+    Column("opted_out_at", DateTime(timezone=True)),
+    Column("choices", JSON),
+    Column("erased_at", DateTime(timezone=True)),
+    UniqueConstraint("channel", "line", "address"),
+)
+"""Who a conversation on a messaging channel is with: `line` is our number or page that they wrote
+to, `address` their number or id. The conversation's own name is random and tells neither.
+`choices` are the answers that our latest turn offered by number."""
+
+incoming_messages = Table(
+    "incoming_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", String(50), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("conversation", String(255), nullable=False, index=True),
+    Column("content", JSON),
+    Column("received_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("done_at", DateTime(timezone=True)),
+    UniqueConstraint("channel", "digest"),
+)
+"""Messages as a provider handed them over, each once. `digest` is the SHA-256 of the provider's
+id. `content` is dropped once the message is dealt with; the row stays, to know a repeat by."""
+
+outgoing_messages = Table(
+    "outgoing_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(120), nullable=False, unique=True),
+    Column("channel", String(50), nullable=False),
+    Column("conversation", String(255), nullable=False, index=True),
+    Column("content", JSON),
+    Column("created_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("next_try_at", DateTime(timezone=True), nullable=False, default=now),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("done_at", DateTime(timezone=True), index=True),
+    Column("provider_id", String(255), index=True),
+    Column("error", String(300)),
+)
+"""Messages on their way to a provider, each one call of its API. `content` is dropped once it is
+done; `error` says why one never arrived."""
+
+full_replies = Table(
+    "full_replies",
+    metadata,
+    Column("token", String(32), primary_key=True),
+    Column("conversation", String(255), nullable=False, index=True),
+    Column("content", JSON, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False, default=now),
+)
+"""Replies that a text message has room for in part only; their link has the token."""

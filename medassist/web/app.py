@@ -27,6 +27,7 @@ from medassist.web.console.shell import Console
 from medassist.web.delivery import Delivery
 from medassist.web.embedding import Embedding
 from medassist.web.ending import told_to_stop
+from medassist.web.full_reply import FullReplies
 from medassist.web.health import Health
 from medassist.web.hub import Hub
 from medassist.web.newcomers import Newcomers
@@ -35,6 +36,7 @@ from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
 from medassist.web.security import SECURITY_HEADERS, SecurityHeaders
 from medassist.web.thumbs import Thumbs
+from medassist.web.webhooks import Webhooks
 from medassist.web.widget import Widget
 from medassist.web.words import Words
 
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     hub = Hub()
     engine = open_database(settings.database_url)
     newcomers = Newcomers(settings.new_conversations)
+    webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
     console = Console(engine, settings, rasa, region)
 
     def close_streams() -> None:
@@ -77,6 +80,7 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
         with told_to_stop(close_streams):
             yield
         await delivery.close()
+        await webhooks.close()
         await rasa.close()
         engine.dispose()
 
@@ -87,6 +91,8 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa).routes(),
             *console_routes(console),
+            *webhooks.routes(),
+            *FullReplies(engine, region).routes(),
             Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static")), name="static"),
         ],
         middleware=[

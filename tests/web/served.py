@@ -42,6 +42,10 @@ class Served:
             assert time.monotonic() < deadline, "it did not start in time"
             time.sleep(0.01)
 
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None
+
     def stop(self) -> None:
         if self._server:
             self._server.should_exit = True
