@@ -166,7 +166,7 @@ def _pushed_id(custom: object) -> Text:
     """The id of a message that staff or the alert worker appended: what comes twice is one."""
     if isinstance(custom, Mapping):
         staff = custom.get("staff")
-        found = custom.get("pushed") or (isinstance(staff, Mapping) and staff.get("id"))
+        found = staff.get("id") if isinstance(staff, Mapping) else custom.get("id")
         if found:
             return str(found)[:64]
     return uuid.uuid4().hex

@@ -39,6 +39,6 @@ class Transcript:
             tracker = await agent.tracker_store.retrieve(conversation)
             if tracker is None:
                 return
-            custom = {"pushed": str(uuid.uuid4()), "about": about}
+            custom = {"id": str(uuid.uuid4()), "about": about}
             tracker.update(BotUttered(text, {"custom": custom}))
             await agent.tracker_store.save(tracker)

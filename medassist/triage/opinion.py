@@ -19,13 +19,13 @@ from .findings import Assessment, Level, Opinion
 
 ORDINARY = 0.9
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
-SURE, SURE_IF_ORDINARY = 0.2, 0.5
+SURE, SURE_IF_ORDINARY = 0.2, 0.4
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
 DOUBT, DOUBT_IF_ORDINARY = 0.08, 0.25
 """Score of an emergency from which the person is asked whether somebody is in danger."""
 URGENT, URGENT_IF_ORDINARY = 0.25, 0.5
 """Score of at least `urgent` from which a message is urgent."""
-DISMISSED = 0.15
+DISMISSED = 0.08
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
 IMPOSSIBLE = 0.01
 """Score of an emergency below which, in an ordinary message, a sign found by the rules is only

@@ -357,7 +357,7 @@ def test_the_honest_word_that_nobody_has_seen_it_reaches_the_phone(
     phone.say("hello")
     eventually(lambda: len(phone.inbox) == 1)
     told = {"event": "bot", "text": "Nobody from the clinic has seen this yet.",
-            "data": {"custom": {"pushed": "alert-1"}}}  # fmt: skip
+            "data": {"custom": {"id": "alert-1"}}}  # fmt: skip
     clinic.rasa.push(clinic.turns.conversation, [told])
     clinic.rasa.push(clinic.turns.conversation, [told])
     eventually(lambda: phone.inbox[-1] == "Nobody from the clinic has seen this yet.")

@@ -25,6 +25,7 @@ from medassist.cases.cases import (
     resolve,
     take_over,
 )
+from medassist.cases.contacts import barrier_to, find_contact
 from medassist.medicines.answers import Answers
 from medassist.medicines.files import Medicine
 from medassist.staff.sessions import Staff
@@ -55,6 +56,9 @@ FIRST_TOPIC = {
     "side_effect": "report_side_effect",
 }
 """The vetted answer that stands first beside a case of this kind."""
+
+BY_PHONE = ("sms", "whatsapp")
+"""Channels on which a person's address is a phone number that staff can call."""
 
 LONG_REPLY = 140
 """Characters from which a reply of the robot is folded in the transcript."""
@@ -109,6 +113,8 @@ class CaseView:
     held: bool | None
     disagreement: str
     can_write: bool
+    barrier: str | None
+    phone: str | None
     alarms: list[Row]
     overdue: bool
     next_id: str
@@ -184,6 +190,7 @@ class CasePages:
         assessment = assessment_of(raising.get("assessment"))
         medicine_name = str(_known(events, shown, "medicine") or "")
         handover = handovers.current(self._engine, case.conversation)
+        contact = find_contact(self._engine, case.conversation)
         held = conversation.held if conversation else (False if reachable else None)
         rows = rows_of(self._console)
         first = FIRST_TOPIC.get(case.kind, "")
@@ -218,6 +225,8 @@ class CasePages:
             held=held,
             disagreement=(disagreement(handover, held) if case.channel != "desk" else ""),
             can_write=can_write(case) and source != "erased",
+            barrier=barrier_to(contact, now()) if contact else None,
+            phone=contact.address if contact and contact.channel in BY_PHONE else None,
             alarms=alarms(rows, but=case.id),
             overdue=any(row.entry.overdue for row in rows if row.case.id == case.id),
             next_id=str(uuid.uuid4()),

@@ -26,6 +26,10 @@ EVENT_WORDS = {
     "unacknowledged": "Nobody has seen it in time: alerted again",
     "patient_told": "The patient was told that nobody has seen it yet",
     "alert_given_up": "An alert could not be delivered for a day",
+    "undelivered": "A message did not reach the patient",
+    "opted_out": "The patient sent STOP: no message reaches them",
+    "opted_in": "The patient sent START: messages reach them again",
+    "erased": "The patient had their words deleted",
 }
 """What happened, in words for staff."""
 
@@ -55,6 +59,8 @@ def history_line(event: Mapping[str, Any]) -> HistoryLine:
         what = "Handed back to the robot by itself: nobody wrote for a while"
     elif name == "alert_given_up" and detail.get("error"):
         what += f": {detail['error']}"
+    elif name == "undelivered" and detail.get("reason"):
+        what += f": {detail['reason']}"
     if detail.get("erased"):
         text = "The patient’s words were erased at their wish."
     else:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Engine
 
 from medassist.cases.cases import find_case, history, open_case, open_cases
+from medassist.cases.contacts import contact_at, opt_out
 from medassist.settings import Settings
 from medassist.storage.tables import case_events, cases, metadata
 from tests.web.console.cases import MISTAKE, OVERDOSE, conversation_with
@@ -241,6 +242,25 @@ def test_an_emergency_elsewhere_is_shown_on_an_open_case(
     assert "An emergency nobody has seen" in page
     assert f'href="/staff/cases/{other}"' in page
     assert "An emergency nobody has seen" not in nurse.get(f"/staff/cases/{other}").text
+
+
+def test_a_case_from_a_phone_shows_its_number_and_what_keeps_messages_from_arriving(
+    nurse: StaffMember, engine: Engine
+) -> None:
+    contact = contact_at(engine, "sms", "+15550100123", "+15550100999")
+    number = open_case(
+        engine,
+        conversation=contact.conversation,
+        channel="sms",
+        level="urgent",
+        kind="withdrawal",
+        detail={"words": "i ran out"},
+    )
+    before = words_of(nurse.get(f"/staff/cases/{number}").text)
+    assert "Their number: +15550100999" in before
+    assert "STOP" not in before
+    opt_out(engine, contact.conversation)
+    assert "This person sent STOP" in words_of(nurse.get(f"/staff/cases/{number}").text)
 
 
 @pytest.mark.parametrize("number", ["999", "0", "99999999999999999999999"])
