@@ -41,6 +41,10 @@ bench: setup-dev ## measure speed and size beside references, in one run (half a
 compare: setup-dev ## train and score other classifiers on one sample (EVAL_DIR=folder for more sets)
 	@$(BIN)/python -W ignore -m benchmarks.classifiers $(if $(EVAL_DIR),--dir $(EVAL_DIR))
 
+crowd: setup-dev ## hold 200 conversations on the website at once (three minutes and more)
+	@$(BIN)/medassist train
+	@$(BIN)/python -m benchmarks.crowd
+
 docs: setup ## write the pages that are made from the data
 	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
 
@@ -51,4 +55,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench compare check docs lock
+.PHONY: help setup setup-dev run test eval bench compare crowd check docs lock
