@@ -24,7 +24,15 @@ from medassist.nlu.second_reader import SecondReader
 from medassist.settings import load_settings
 from medassist.triage.assess import Assessment, Level, Triage
 from medassist.triage.findings import Opinion
-from medassist.triage.opinion import READER, affirmed, is_unsure, is_yes, settle
+from medassist.triage.opinion import (
+    READER,
+    affirmed,
+    asked_after_cry,
+    is_only_help,
+    is_unsure,
+    is_yes,
+    settle,
+)
 
 TRIAGE = "triage"
 """The key of the assessment in `/model/parse`, in the stored event and for the actions."""
@@ -167,6 +175,8 @@ class TriageGate(GraphComponent):
         )
         if asked and yes:
             return affirmed(assessment)
+        if is_only_help(text):
+            return asked_after_cry(assessment)
         if self._second_reader is None:
             return assessment
         return settle(assessment, self._opinion(self._second_reader, message, assessment))

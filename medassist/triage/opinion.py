@@ -55,6 +55,29 @@ def is_yes(reply: str) -> bool:
     return bool(_YES.match(reply))
 
 
+_ONLY_HELP = re.compile(
+    r"\W*(?:(?:please|pls|plz|oh god|somebody|someone|anyone|i need|need|can you)\W+)*help"
+    r"(?:\W+(?:me|us|please|pls|plz|now|help))*\W*",
+    re.IGNORECASE,
+)
+
+
+def is_only_help(message: str) -> bool:
+    """Whether a message is a cry for help and says nothing else ("HELP", "please help me")."""
+    return bool(_ONLY_HELP.fullmatch(message))
+
+
+def asked_after_cry(assessment: Assessment) -> Assessment:
+    """The assessment of a bare cry for help: it may be anything, so the person is asked."""
+    if assessment.level is Level.EMERGENCY:
+        return replace(assessment, carried=False)  # the card once more
+    return replace(
+        assessment, level=Level.URGENT, own_level=Level.URGENT, doubt=True, carried=False,
+        rule="A cry for help and nothing else: asked to be sure.", rule_id="only_help",
+        sources=("project",),
+    )  # fmt: skip
+
+
 def is_unsure(reply: str) -> bool:
     """Whether a reply to the safety question is neither yes nor no ("not sure", "a bit")."""
     return bool(_UNSURE.match(reply.replace("’", "'")))

@@ -7,7 +7,14 @@ import pytest
 from medassist.triage.assess import Level
 from medassist.triage.explanation import explain
 from medassist.triage.findings import Assessment, Opinion
-from medassist.triage.opinion import affirmed, is_unsure, is_yes, settle
+from medassist.triage.opinion import (
+    affirmed,
+    asked_after_cry,
+    is_only_help,
+    is_unsure,
+    is_yes,
+    settle,
+)
 from tests.triage.conftest import Say
 
 SURE = Opinion(emergency=0.9, urgent=0.95)
@@ -174,3 +181,23 @@ def test_a_reply_that_begins_with_yes_is_a_yes() -> None:
     assert is_yes("Yeah!")
     assert not is_yes("yesterday he was")
     assert not is_yes("no")
+
+
+@pytest.mark.parametrize("text", ["help", "HELP!!", "please help me", "somebody help", "help help"])
+def test_a_bare_cry_for_help_is_asked_about(say: Say, text: str) -> None:
+    assert is_only_help(text)
+    asked = asked_after_cry(say(text))
+    assert asked.doubt
+    assert asked.level is Level.URGENT
+
+
+@pytest.mark.parametrize(
+    "text", ["help with my refill", "does it help", "helpful", "i need help with a form"]
+)
+def test_a_question_with_the_word_help_is_no_cry(text: str) -> None:
+    assert not is_only_help(text)
+
+
+def test_a_cry_for_help_lowers_nothing(say: Say) -> None:
+    stands = say("he cant breathe", "help")
+    assert asked_after_cry(stands).level is Level.EMERGENCY
