@@ -18,7 +18,7 @@ ALSO_ASKED = "also_asked"
 
 MOST = 3
 """Answers to one message."""
-_SURE, _SURE_OF_SYMPTOM = 0.8, 0.5
+_SURE, _SURE_OF_SYMPTOM = 0.8, 0.4
 """Confidence from which a clause counts as a question of its own, or as a symptom to answer."""
 _GRAVEST = (
     "report_side_effect",
@@ -29,6 +29,8 @@ _GRAVEST = (
     "ask_alcohol",
 )
 """What is answered before other questions, the gravest first."""
+_TOLD = ("report_side_effect", "ask_missed_dose")
+"""What is answered though a clause only tells it ("i missed my dose, can i take two?")."""
 _NOT_A_TOPIC = ("ask_bot", "ask_human")
 _GIVES_WAY = ("nlu_fallback", "greet", "thank", "inform")
 """Intents of a whole message that give way to a question that one of its clauses asks."""
@@ -94,7 +96,7 @@ class SeveralQuestions(GraphComponent):
             clauses = [
                 clause.get(INTENT) or {}
                 for clause in message.get(CLAUSES) or []
-                if asks(clause.get(TEXT)) or is_report(clause.get(INTENT) or {})
+                if asks(clause.get(TEXT)) or (clause.get(INTENT) or {}).get("name") in _TOLD
             ]
             asked = in_order(whole or {}, clauses) if clauses else [whole or {}]
             if asked[0] is not whole and clauses:
