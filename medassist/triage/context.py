@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .clinical_data import ContextRule
 from .findings import ASSERTED
@@ -90,9 +91,18 @@ class Meaning:
     generic: bool = False
 
 
-def inside(match: Match, others: Sequence[Match]) -> bool:
-    """Whether one of `others` covers all of `match`."""
-    return any(o.first <= match.first and match.last <= o.last for o in others)
+class Covering:
+    """Matches that may cover others; asking takes the same time however many they are."""
+
+    def __init__(self, matches: Sequence[Match]) -> None:
+        ordered = sorted(matches, key=lambda m: m.first)
+        self._firsts = [m.first for m in ordered]
+        self._farthest = list(accumulate((m.last for m in ordered), max))
+
+    def covers(self, match: Match) -> bool:
+        """Whether one of them covers all of `match`."""
+        before = bisect_right(self._firsts, match.first)
+        return before > 0 and self._farthest[before - 1] >= match.last
 
 
 def turned(match: Match, others: Sequence[Match]) -> bool:
@@ -120,10 +130,11 @@ class ContextReader:
                     cues.append((label.index, match))
                 else:
                     unlike.setdefault(label.index, []).append(match)
+        covering = {i: Covering(found) for i, found in unlike.items()}
         kept = [
             Cue(lexicon.rules[i], i, m.first, m.last)
             for i, m in cues
-            if (i not in unlike or not inside(m, unlike[i])) and self._may_lead(lexicon.rules[i], m)
+            if not (i in covering and covering[i].covers(m)) and self._may_lead(lexicon.rules[i], m)
         ]
         self._stops = _Placed([c for c in kept if c.rule.context == "stop"])
         self._personal = _Placed([c for c in kept if c.rule.context == "personal"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ Level = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def level() -> Level:
+def level() -> Iterator[Level]:
     """The rank of the level of the last of some messages, by the trained model."""
     import asyncio
 
@@ -50,7 +50,8 @@ def level() -> Level:
         parsed = loop.run_until_complete(parser.understand(turns, "baclofen"))
         return RANK[parsed["triage"]["level"]]
 
-    return of
+    yield of
+    loop.close()
 
 
 few = settings(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from medassist.triage.assess import Level
+from medassist.triage.context import Covering
 from medassist.triage.lexicon import load_lexicon
+from medassist.triage.phrases import Match
 from tests.triage.conftest import SAFETY, Say
 
 LEXICON = load_lexicon(SAFETY)
@@ -116,3 +118,15 @@ def test_an_if_does_not_lower_suicidal_words(say: Say, words: str) -> None:
 
 def test_hopelessness_without_suicidal_words_is_urgent(say: Say) -> None:
     assert say("i feel so hopeless").level is Level.URGENT
+
+
+def test_of_many_look_alikes_the_one_that_covers_is_found() -> None:
+    def at(first: int, last: int) -> Match:
+        return Match(0, first, last)
+
+    covering = Covering([at(0, 9), at(3, 4), at(6, 7), at(20, 22)])
+    assert covering.covers(at(8, 9))
+    assert covering.covers(at(20, 22))
+    assert not covering.covers(at(9, 10))
+    assert not covering.covers(at(19, 20))
+    assert not Covering([]).covers(at(0, 0))
