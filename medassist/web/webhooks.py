@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 import httpx
 from starlette.exceptions import HTTPException
@@ -43,6 +44,9 @@ PASSED_ON = (
 ANSWER_SECONDS = 10.0
 """How long Rasa may take to keep a message; providers wait for 10 to 15 seconds."""
 
+_DOOR = re.compile(r"[a-z]+")
+"""The last part of a connector's address, such as "messages"."""
+
 BY_TWILIO = ("sms", "whatsapp")
 """Channels whose provider does not repeat a request that failed, unless it is told to."""
 
@@ -61,7 +65,7 @@ class Webhooks:
     def routes(self) -> list[Route]:
         """One for each channel that is on; nothing of Rasa's other connectors."""
         return [
-            Route(f"/webhooks/{name}/{{rest:path}}", self._passer(name), methods=["GET", "POST"])
+            Route(f"/webhooks/{name}/{{door}}", self._passer(name), methods=["GET", "POST"])
             for name in self._settings.channels.switched_on
         ]
 
@@ -84,8 +88,10 @@ class Webhooks:
     async def _pass_on(self, name: str, request: Request) -> Response:
         body = await _read(request)
         query = request.scope.get("query_string", b"").decode("latin-1")
-        path = request.scope.get("raw_path") or request.url.path.encode()
-        url = f"{self._settings.rasa_url}{path.decode('latin-1').partition('?')[0]}"
+        door = request.path_params["door"]
+        if not _DOOR.fullmatch(door):  # with dots in it the address could lead elsewhere in Rasa
+            raise HTTPException(404)
+        url = f"{self._settings.rasa_url}/webhooks/{name}/{door}"
         headers = {n: request.headers[n] for n in PASSED_ON if n in request.headers}
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._give_up
