@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -63,7 +64,7 @@ class RasaServer:
         """All that Rasa has stored of a conversation. Raises UnreachableError."""
         try:
             response = await self._reading.get(
-                f"{self._url}/conversations/{sender}/tracker",
+                f"{self._url}/conversations/{quote(sender, safe='')}/tracker",
                 params={"include_events": "ALL", "token": self._secret},
             )
             tracker = response.raise_for_status().json()
@@ -99,7 +100,7 @@ class RasaServer:
         """
         try:
             response = await self._reading.post(
-                f"{self._url}/conversations/{sender}/tracker/events",
+                f"{self._url}/conversations/{quote(sender, safe='')}/tracker/events",
                 params={
                     "output_channel": "latest",
                     "execute_side_effects": "true",

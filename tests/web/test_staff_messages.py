@@ -124,3 +124,16 @@ def test_what_rasa_did_not_take_is_told_from_what_it_may_have_taken(
     assert not isinstance(caught.value, MaybeTakenError)
     rasa_server.start()
     assert [m["text"] for m in patient.history()] == ["Kim here."]
+
+
+def test_a_conversation_with_a_strange_name_leads_nowhere_else(
+    settings: Settings, rasa_server: Served, rasa: StandInRasa
+) -> None:
+    async def read() -> dict[str, Any]:
+        server = RasaServer(settings)
+        try:
+            return await server.tracker("someone?include=#x")
+        finally:
+            await server.close()
+
+    assert asyncio.run(read())["sender_id"] == "someone?include=#x"
