@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from sqlalchemy import select, text, update
 
@@ -23,6 +22,7 @@ from medassist.storage.tables import contacts, incoming_messages, now, outgoing_
 from tests.channels import said
 from tests.channels.conftest import Clinic
 from tests.conftest import wait_until
+from tests.web.test_webhooks import post_bare
 
 
 def nothing_more(clinic: Clinic, so_far: int) -> bool:
@@ -376,9 +376,7 @@ def test_nothing_else_of_rasa_can_be_reached(clinic: Clinic) -> None:
         "/webhooks/sms/..%2frest/webhook",
         "/conversations/x/tracker",
     ):
-        body = {"sender": "x", "message": "hello"}
-        answer = httpx.post(f"{clinic.front_door.url}{path}", json=body, trust_env=False)
-        assert answer.status_code == 404, path
+        assert post_bare(clinic.front_door.port, path) == 404, path
     assert clinic.turns.got == []
 
 
