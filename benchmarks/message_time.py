@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.bots import free_port
 from benchmarks.quiet import silence_logs
-from medassist.dialogue.serve import check_replies_with_one_validator
+from medassist.dialogue.turn_cost import spare_repeated_work
 from medassist.settings import LOOPBACK
 
 TURNS = 5
@@ -68,7 +68,7 @@ def time_of_parts(
 
     os.environ["MEDASSIST_VAR"] = str(var)
     silence_logs()
-    check_replies_with_one_validator()
+    spare_repeated_work()
     import rasa.core.actions.action as actions
     from rasa.core.agent import load_agent
     from rasa.core.channels.channel import CollectingOutputChannel, UserMessage

@@ -6,7 +6,7 @@ import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Text
+from typing import Any, Dict, List, Optional, Text
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
@@ -14,9 +14,21 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
-from sqlalchemy import Index, and_, delete, event, func, or_, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    Index,
+    and_,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import QueuePool
 
 from medassist.settings import load_settings
 from medassist.triage.findings import Facts
@@ -41,6 +53,28 @@ _by_kind = Index(
     _events.c.type_name,
     _events.c.action_name,
     _events.c.id,
+)
+
+# Built once: building a query costs more than SQLite takes to answer it.
+_OF_SENDER = _events.c.sender_id == bindparam("sender")
+_CUT_AND_START = select(
+    select(_events.c.id)
+    .where(_OF_SENDER, _events.c.type_name == "user")
+    .order_by(_events.c.id.desc())
+    .offset(LATEST - 1)
+    .limit(1)
+    .scalar_subquery()
+    .label("cut"),
+    select(func.max(_events.c.id))
+    .where(_OF_SENDER, _events.c.type_name == "session_started")
+    .scalar_subquery()
+    .label("start"),
+)
+"""The numbers of the event of the `LATEST`-newest message, and of the latest session's start."""
+_SESSION = (
+    select(_events.c.data)
+    .where(_OF_SENDER, _events.c.id >= bindparam("start"))
+    .order_by(_events.c.id)
 )
 
 
@@ -82,7 +116,9 @@ class ConversationStore(SQLTrackerStore):
             query=dict(url.query) or None,
         )
         if url.get_backend_name() == "sqlite":
-            event.listen(self.engine, "connect", _write_ahead)
+            self.engine.dispose()  # Rasa's opens a file anew for each look
+            self.engine: Engine = _open_once(self.engine.url)
+            self.sessionmaker = sessionmaker(bind=self.engine)
         _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
@@ -92,53 +128,44 @@ class ConversationStore(SQLTrackerStore):
         value of every slot, and each older message in which triage found a fact that counts
         for later ones.
         """
-        with self.session_scope() as session:
-            needed = self._needed(session, sender_id)
-        if needed is None or not self.domain:
-            tracker = await super().retrieve(sender_id)
-        else:
-            events = [json.loads(data) for data in needed]
-            tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
-        if tracker is not None:
-            setattr(tracker, _STORED, len(tracker.events))
+        if not self.domain:
+            return None
+        with self.engine.connect() as connection:
+            events = [json.loads(data) for data in self._needed(connection, sender_id)]
+        if not events:
+            return None
+        tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
+        setattr(tracker, _STORED, len(tracker.events))
         return tracker
 
-    def _needed(self, session: Session, sender_id: Text) -> Optional[List[Text]]:
-        """The stored events that the next turn needs, or None when it needs the whole session."""
+    def _needed(self, connection: Connection, sender_id: Text) -> List[Text]:
+        """The stored events that the next turn needs: all of the session, or a part of it."""
+        found = connection.execute(_CUT_AND_START, {"sender": sender_id}).one()
+        cut, start = found.cut, found.start or 0
+        if cut is None or start == 0 or start >= cut:
+            return _session(connection, sender_id, start)
         of_sender = _events.c.sender_id == sender_id
-
-        def newest(kind: Text, *more: Any) -> Any:
-            found = and_(of_sender, _events.c.type_name == kind, *more)
-            return select(func.max(_events.c.id)).where(found)
-
-        cut = session.execute(
-            select(_events.c.id)
-            .where(of_sender, _events.c.type_name == "user")
-            .order_by(_events.c.id.desc())
-            .offset(LATEST - 1)
-            .limit(1)
-        ).scalar()
-        start = session.execute(newest("session_started")).scalar()
-        if cut is None or start is None or start >= cut:
-            return None
         older = and_(_events.c.id > start, _events.c.id < cut)
         kinds = {kind.type_name for kind in all_subclasses(Event)} - _READ_IN_PART
         changed = select(_events.c.id).where(of_sender, _events.c.type_name.in_(kinds), older)
         listened = _events.c.action_name == "action_listen"
-        first = session.execute(newest("action", listened, older)).scalar()
-        if first is None or session.execute(changed.limit(1)).first():
-            return None
+        latest = select(func.max(_events.c.id)).where(
+            of_sender, _events.c.type_name == "action", listened, older
+        )
+        first = connection.execute(latest).scalar()
+        if first is None or connection.execute(changed.limit(1)).first():
+            return _session(connection, sender_id, start)
         before = and_(_events.c.id > start, _events.c.id < first)
         slots = select(func.max(_events.c.id)).where(
             of_sender, _events.c.type_name == "slot", before
         )
-        kept = [start, *session.execute(slots.group_by(_events.c.action_name)).scalars()]
+        kept = [start, *connection.execute(slots.group_by(_events.c.action_name)).scalars()]
         with_facts = and_(
             before, _events.c.type_name == "user", _events.c.data.not_like(_says_nothing_later())
         )
         wanted = or_(_events.c.id.in_(kept), _events.c.id >= first, with_facts)
         query = select(_events.c.data).where(of_sender, wanted).order_by(_events.c.id)
-        return list(session.execute(query).scalars())
+        return list(connection.execute(query).scalars())
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Store the new events, or, if the person asked for it, remove all of them.
@@ -146,30 +173,62 @@ class ConversationStore(SQLTrackerStore):
         The events of the running turn live in memory only, so erasing instead of saving
         leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.)
         """
-        if not tracker.get_slot(ERASE_SLOT):
-            await super().save(tracker)
-            if hasattr(tracker, _STORED):
-                setattr(tracker, _STORED, len(tracker.events))
+        if tracker.get_slot(ERASE_SLOT):
+            with self.engine.begin() as connection:
+                of_sender = _events.c.sender_id == tracker.sender_id
+                connection.execute(delete(_events).where(of_sender))
             return
-        with self.session_scope() as session:
-            session.execute(
-                delete(self.SQLEvent).where(self.SQLEvent.sender_id == tracker.sender_id)
-            )
-            session.commit()
+        await self.stream_events(tracker)
+        with self.engine.begin() as connection:
+            new = self._new_events(connection, tracker)
+            if new:
+                connection.execute(insert(_events), new)
+        setattr(tracker, _STORED, len(tracker.events))
 
-    def _additional_events(
-        self, session: Session, tracker: DialogueStateTracker
-    ) -> Iterator[Event]:
-        """The tracker's events that are not stored yet.
+    def _new_events(
+        self, connection: Connection, tracker: DialogueStateTracker
+    ) -> List[Dict[Text, Any]]:
+        """The rows of the tracker's events that are not stored yet.
 
-        Rasa counts the stored ones, which a conversation read in part does not hold.
+        A tracker that was not read from here holds its whole session, so the stored are counted.
         """
         stored = getattr(tracker, _STORED, None)
         if stored is None:
-            return super()._additional_events(session, tracker)
-        return itertools.islice(tracker.events, stored, None)
+            start = connection.execute(_CUT_AND_START, {"sender": tracker.sender_id}).one().start
+            stored = len(_session(connection, tracker.sender_id, start or 0))
+        return [
+            {
+                "sender_id": tracker.sender_id,
+                "type_name": event.type_name,
+                "timestamp": data.get("timestamp"),
+                "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
+                "action_name": data.get("name"),
+                "data": json.dumps(data),
+            }
+            for event in itertools.islice(tracker.events, stored, None)
+            for data in [event.as_dict()]
+        ]
 
 
-def _write_ahead(connection: Any, _record: Any) -> None:
-    """SQLite's write-ahead log: a turn is as safe, and waits for the disk once, not thrice."""
-    connection.execute("PRAGMA journal_mode=WAL")
+def _session(connection: Connection, sender_id: Text, start: int) -> List[Text]:
+    """All stored events from this one on, in order.
+
+    Rasa finds them by their times, which go wrong with a clock that is set back.
+    """
+    return list(connection.execute(_SESSION, {"sender": sender_id, "start": start}).scalars())
+
+
+def _open_once(url: URL) -> Engine:
+    """An engine that keeps its connections to an SQLite file.
+
+    With SQLite's write-ahead log a turn is as safe, and waits for the disk once, not thrice.
+    """
+    engine = create_engine(
+        url, poolclass=QueuePool, connect_args={"check_same_thread": False, "timeout": 5}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _write_ahead(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+    return engine

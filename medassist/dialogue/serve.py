@@ -9,6 +9,7 @@ import uuid
 import warnings
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
+from medassist.dialogue.turn_cost import spare_repeated_work
 from medassist.settings import ROOT
 
 ACTION_SECONDS = 8
@@ -18,30 +19,6 @@ LARGEST_REQUEST = 65_536
 """Bytes of one HTTP request; Rasa's own limit is 100 MB, and 1 MB stops it for 20 seconds."""
 
 
-def check_replies_with_one_validator() -> None:
-    """Check what actions return as Rasa does, but build the check only once.
-
-    Rasa proves at every call that its own, constant schema is a valid one. That took half of
-    the time of a message that runs an action.
-    """
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-    from jsonschema.validators import validator_for  # type: ignore[import-untyped]
-    from rasa.core.actions.action import RemoteAction
-
-    schema = RemoteAction.action_response_format_spec()
-    of_schema = validator_for(schema)
-    of_schema.check_schema(schema)
-    validator = of_schema(schema)
-
-    def is_valid(_self: RemoteAction, result: object) -> bool:
-        wrong = best_match(validator.iter_errors(result))
-        if wrong is not None:
-            raise wrong
-        return True
-
-    RemoteAction._validate_action_result = is_valid
-
-
 def main() -> None:
     """Run Rasa's command line with quieter logs and these limits."""
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
@@ -49,6 +26,10 @@ def main() -> None:
     os.environ.setdefault("SANIC_REQUEST_MAX_SIZE", str(LARGEST_REQUEST))
     os.environ.setdefault("TICKET_LOCK_LIFETIME", "330")  # above the longest turn
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.argv[1:2] == ["run"]:
+        # One message is little work: threads that share it cost more than they give.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import sanic.app  # noqa: F401  (it resets the warning filters, so it must come first)
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -66,7 +47,8 @@ def main() -> None:
     # use (`--force`), and to tell duplicates apart. That took half of a training's time.
     TrainingData.fingerprint = lambda self: uuid.uuid4().hex
     Message.__hash__ = lambda self: hash(self.get(TEXT))
-    check_replies_with_one_validator()
+    if sys.argv[1:2] == ["run"]:
+        spare_repeated_work()
     logging.getLogger("medassist").setLevel(logging.INFO)
     rasa_main()
 

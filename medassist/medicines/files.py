@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -235,21 +235,28 @@ def _sourced_parts(medicine: Medicine) -> list[tuple[tuple[Any, ...], list[str]]
     return parts
 
 
-def _in_order(path: Path) -> Medicine | None:
-    """The medicine of a file without a mistake, read fast; None if there is any.
+def line_in(path: Path, place: tuple[Any, ...]) -> int:
+    """The line of a place such as ("answers", 3, "points") in a file that parses."""
+    return line_of(YAML(typ="rt").load(path.read_text(encoding="utf-8")), place)
+
+
+def read_document(path: Path) -> Any:
+    """The parsed file. Raises MedicineFileError when it cannot be read or is no YAML.
 
     The parser that knows line numbers takes ten times as long, and only a mistake needs them.
     """
     try:
-        medicine = Medicine.parse_obj(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
-    except (YAMLError, ValidationError, OSError, UnicodeDecodeError):
-        return None
-    named = [key for _, keys in _sourced_parts(medicine) for key in keys]
-    ids = [answer.answer_id for answer in medicine.answers]
-    pointed = [topic for a in medicine.answers for topic in (a.topic, *a.related)]
-    if not set(named) <= medicine.sources.keys() or not set(pointed) <= set(ids):
-        return None
-    return medicine if len(set(ids)) == len(ids) else None
+        text = path.read_text(encoding="utf-8")
+        try:
+            return YAML(typ="safe").load(text)
+        except YAMLError:
+            return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = " ".join((error.problem or "is not valid YAML").split())
+        raise MedicineFileError(path, mark.line + 1 if mark else 1, reason) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MedicineFileError(path, 1, f"cannot be read: {error}") from error
 
 
 def read_medicine(path: Path) -> Medicine:
@@ -258,18 +265,8 @@ def read_medicine(path: Path) -> Medicine:
     Raises MedicineFileError for unreadable YAML, an unknown or missing key, a statement
     without a known source, an unknown topic, or two answers with one name.
     """
-    medicine = _in_order(path)
-    if medicine is not None:
-        return medicine
-    try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = " ".join((error.problem or "is not valid YAML").split())
-        raise MedicineFileError(path, mark.line + 1 if mark else 1, reason) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise MedicineFileError(path, 1, f"cannot be read: {error}") from error
-    if not isinstance(document, CommentedMap):
+    document = read_document(path)
+    if not isinstance(document, dict):
         raise MedicineFileError(path, 1, "must be a mapping that starts with `medicine:`")
     try:
         medicine = Medicine.parse_obj(document)
@@ -277,31 +274,42 @@ def read_medicine(path: Path) -> Medicine:
         first = error.errors()[0]
         loc = tuple(part for part in first["loc"] if part != "__root__")
         where = ".".join(str(part) for part in loc)
-        raise MedicineFileError(path, line_of(document, loc), f"{where}: {first['msg']}") from error
+        raise MedicineFileError(path, line_in(path, loc), f"{where}: {first['msg']}") from error
     for place, keys in _sourced_parts(medicine):
         for key in keys:
             if key not in medicine.sources:
                 raise MedicineFileError(
-                    path, line_of(document, place), f"source {key!r} is not in `sources`"
+                    path, line_in(path, place), f"source {key!r} is not in `sources`"
                 )
     seen: set[str] = set()
     for i, answer in enumerate(medicine.answers):
-        line = line_of(document, ("answers", i))
         if answer.answer_id in seen:
+            line = line_in(path, ("answers", i))
             raise MedicineFileError(path, line, f"a second answer {answer.answer_id!r}")
         seen.add(answer.answer_id)
     for i, answer in enumerate(medicine.answers):
         for topic in (answer.topic, *answer.related):
             if topic not in seen:
-                line = line_of(document, ("answers", i, "related"))
+                line = line_in(path, ("answers", i, "related"))
                 raise MedicineFileError(path, line, f"there is no answer {topic!r} to point at")
     return medicine
 
 
 def read_medicines(folder: Path) -> dict[str, Medicine]:
-    """Every `*.yml` of `folder`, by generic name. Raises MedicineFileError at the first bad one."""
+    """Every `*.yml` of `folder`, by generic name. Raises MedicineFileError at the first bad one.
+
+    Files that have not changed since the last time are not read again: several parts of one
+    program want them at its start.
+    """
+    found = [(path, path.stat()) for path in sorted(folder.glob("*.yml"))]
+    return dict(_read_all(tuple((path, s.st_mtime_ns, s.st_size) for path, s in found)))
+
+
+@lru_cache(maxsize=1)
+def _read_all(files: tuple[tuple[Path, int, int], ...]) -> dict[str, Medicine]:
+    """The medicines of these files, each with the time of its last change and its size."""
     medicines: dict[str, Medicine] = {}
-    for path in sorted(folder.glob("*.yml")):
+    for path, _, _ in files:
         medicine = read_medicine(path)
         if path.stem != medicine.medicine.replace(" ", "-"):
             raise MedicineFileError(

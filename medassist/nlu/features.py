@@ -6,6 +6,7 @@ from typing import List, Optional, Text
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, METADATA, METADATA_INTENT
 from rasa.shared.nlu.training_data.message import Message
 
@@ -25,6 +26,29 @@ def as_matrix(messages: List[Message], meaning_weight: float) -> scipy.sparse.cs
             columns.append(scipy.sparse.csr_matrix(np.vstack(features) * meaning_weight))
     # One column of 64-bit numbers would make each product copy all coefficients to 64 bits.
     return scipy.sparse.hstack(columns, format="csr", dtype=np.float32)
+
+
+def weigh(
+    message: Message, meaning_weight: float, coefficients: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The scores of one message: its row of `as_matrix` times the coefficients, a row a feature.
+
+    Coefficients of features that come after those of the message are left out. Through a matrix
+    of one row the same sum costs some fifty times as much.
+    """
+    scores = np.zeros(coefficients.shape[1], dtype=np.float32)
+    start = 0
+    for feature in message.features:
+        if feature.type != FEATURE_TYPE_SENTENCE:
+            continue
+        values = feature.features
+        width = values.shape[1]
+        if feature.is_sparse():
+            scores += values.data @ coefficients[start + values.indices]
+        else:
+            scores += (values[0] * meaning_weight) @ coefficients[start : start + width]
+        start += width
+    return scores
 
 
 def given_level(message: Message) -> Optional[Text]:

@@ -22,7 +22,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
 
-from medassist.nlu.features import as_matrix, given_level
+from medassist.nlu.features import as_matrix, given_level, weigh
 from medassist.nlu.parts import CLAUSES
 
 _FEATURE_WEIGHT = "meaning_weight"
@@ -157,7 +157,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Rank the intents of each message, and of each clause of it."""
-        if self._coefficients is None:
+        if self._coefficients is None or self._intercepts is None:
             return messages
         clauses = [clause for message in messages for clause in message.get(CLAUSES) or []]
         for message in (*messages, *clauses):
@@ -166,8 +166,8 @@ class TopicClassifier(IntentClassifier, GraphComponent):
                 message.set("intent", {"name": None, "confidence": 0.0}, add_to_output=True)
                 message.set("intent_ranking", [], add_to_output=True)
                 continue
-            scores = self._matrix([message]) @ self._coefficients + self._intercepts
-            confidence = softmax(scores[0] / self._temperature)
+            scores = weigh(message, self._config[_FEATURE_WEIGHT], self._coefficients)
+            confidence = softmax((scores + self._intercepts) / self._temperature)
             best = np.argsort(-confidence)[: self._config["ranking_length"]]
             ranking = [{"name": self._intents[i], "confidence": float(confidence[i])} for i in best]
             message.set("intent", ranking[0], add_to_output=True)

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from medassist.nlu.encoder import MEANING_VIEWS
-from medassist.nlu.features import as_matrix, given_level
+from medassist.nlu.features import as_matrix, given_level, weigh
 from medassist.triage.findings import Assessment, Level, Opinion
 
 Array = NDArray[np.float32]
@@ -122,9 +122,14 @@ class SecondReader:
         """The opinion on one message, given what the rules found in it."""
         assert self._weights is not None
         w = self._weights
-        wide = (self._wide([message], [assessment]) @ w.linear + w.linear_bias)[0]
-        hidden = np.maximum(self._deep([message], [assessment]) @ w.hidden + w.hidden_bias, 0)
-        routine, urgent, emergency = (hidden @ w.output + w.output_bias)[0]
+        names = findings_as_names(assessment)
+        found = [self._findings[name] for name in names if name in self._findings]
+        wide = weigh(message, _MEANING, w.linear) + w.linear_bias
+        wide = wide + _FINDING * w.linear[len(w.linear) - len(self._findings) :][found].sum(axis=0)
+        meaning = message.get(MEANING_VIEWS) * _NETWORK_MEANING
+        hidden = meaning @ w.hidden[: len(meaning)] + w.hidden_bias
+        hidden = hidden + _NETWORK_FINDING * w.hidden[len(meaning) :][found].sum(axis=0)
+        routine, urgent, emergency = np.maximum(hidden, 0) @ w.output + w.output_bias
         # Log-odds of the network for the same two questions: an emergency, at least urgent.
         deep = (
             emergency - logsumexp([routine, urgent]),

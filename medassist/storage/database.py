@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
 
 from medassist.settings import SettingsError
 
@@ -31,7 +32,13 @@ def open_database(url: str) -> Engine:
         )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, future=True, connect_args={"timeout": 5})
+    # SQLAlchemy 1.4 would open the file anew for each look; 2.0 keeps connections, as we do here.
+    engine = create_engine(
+        parsed,
+        future=True,
+        poolclass=QueuePool if parsed.database else None,
+        connect_args={"timeout": 5, "check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection, _record):  # type: ignore[no-untyped-def]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from medassist.medicines.files import line_of
-
 from .clinical_data import (
     AmountRules,
     Combination,
@@ -27,7 +25,7 @@ from .clinical_data import (
     WordList,
 )
 from .phrases import PhraseBook, PhraseError
-from .safety_files import SafetyFileError, read_model
+from .safety_files import SafetyFileError, line_in, read_model
 from .spelling import Speller
 from .text import BARE_NOT, RUN_ON, Reader
 
@@ -83,12 +81,12 @@ _plain_reader = Reader(Speller((), (), {}), {}, {})
 
 def load_lexicon(folder: Path) -> Lexicon:
     """Read `folder`. Raises SafetyFileError (file, line, reason) for the first mistake."""
-    vocabulary, vocabulary_at = read_model(folder / "vocabulary.yml", Vocabulary)
-    ordinary, _ = read_model(folder / "ordinary-words.yml", WordList)
-    sources, _ = read_model(folder / "sources.yml", SourceFile)
-    context, context_at = read_model(folder / "context.yml", ContextFile)
-    amounts, amounts_at = read_model(folder / "amounts.yml", AmountRules)
-    combined, combined_at = read_model(folder / "combinations.yml", CombinationFile)
+    vocabulary = read_model(folder / "vocabulary.yml", Vocabulary)
+    ordinary = read_model(folder / "ordinary-words.yml", WordList)
+    sources = read_model(folder / "sources.yml", SourceFile)
+    context = read_model(folder / "context.yml", ContextFile)
+    amounts = read_model(folder / "amounts.yml", AmountRules)
+    combined = read_model(folder / "combinations.yml", CombinationFile)
     book = PhraseBook(vocabulary.groups, _spell)
     book.never_skip(vocabulary.never_skipped)
     labels: list[Label] = []
@@ -97,7 +95,7 @@ def load_lexicon(folder: Path) -> Lexicon:
     ordinary_words = frozenset(ordinary.words.split())
 
     def add(
-        file: Path, document: Any, place: tuple[Any, ...], phrase: str, label: Label,
+        file: Path, place: tuple[Any, ...], phrase: str, label: Label,
         inflected: bool = False,
     ) -> None:  # fmt: skip
         labels.append(label)
@@ -105,26 +103,26 @@ def load_lexicon(folder: Path) -> Lexicon:
         try:
             book.add(phrase, len(labels) - 1)
         except PhraseError as error:
-            raise SafetyFileError(file, line_of(document, place), str(error)) from error
+            raise SafetyFileError(file, line_in(file, place), str(error)) from error
 
-    def check_sources(file: Path, document: Any, place: tuple[Any, ...], keys: list[str]) -> None:
+    def check_sources(file: Path, place: tuple[Any, ...], keys: list[str]) -> None:
         for key in keys:
             if key not in sources.sources:
                 raise SafetyFileError(
-                    file, line_of(document, place), f"source {key!r} is not in sources.yml"
+                    file, line_in(file, place), f"source {key!r} is not in sources.yml"
                 )
 
     for file in sorted(folder.glob("signs-*.yml")):
-        read, document = read_model(file, SignFile)
+        read = read_model(file, SignFile)
         for i, sign in enumerate(read.signs):
             if any(sign.sign == other.sign for other in signs):
                 raise SafetyFileError(
-                    file, line_of(document, ("signs", i)), f"a second sign {sign.sign!r}"
+                    file, line_in(file, ("signs", i)), f"a second sign {sign.sign!r}"
                 )
-            check_sources(file, document, ("signs", i, "sources"), sign.sources)
+            check_sources(file, ("signs", i, "sources"), sign.sources)
             for part, j, phrase in _phrases(sign, ("happening", "mentions", "unlike")):
                 label = Label("sign", len(signs), part, part != "unlike")  # type: ignore[arg-type]
-                add(file, document, ("signs", i, part, j), phrase, label,
+                add(file, ("signs", i, part, j), phrase, label,
                     sign.inflected and part != "unlike")  # fmt: skip
             signs.append(sign)
     if not signs:
@@ -138,15 +136,15 @@ def load_lexicon(folder: Path) -> Lexicon:
                 "cue" if part == "phrases" else "unlike",
                 (rule.context in RAISING) is (part == "phrases"),
             )
-            add(file, context_at, ("rules", i, part, j), phrase, label)
+            add(file, ("rules", i, part, j), phrase, label)
     file = folder / "combinations.yml"
     names = {sign.sign for sign in signs}
     for i, combination in enumerate(combined.combinations):
         place = ("combinations", i)
-        check_sources(file, combined_at, (*place, "sources"), combination.sources)
+        check_sources(file, (*place, "sources"), combination.sources)
         for name in {n for any_of in combination.all_of for n in any_of} - names:
             raise SafetyFileError(
-                file, line_of(combined_at, (*place, "all_of")), f"there is no sign {name!r}"
+                file, line_in(file, (*place, "all_of")), f"there is no sign {name!r}"
             )
     for i, name in enumerate(WATCHED_GROUPS):
         if name not in vocabulary.groups:
@@ -154,13 +152,13 @@ def load_lexicon(folder: Path) -> Lexicon:
                 folder / "vocabulary.yml", 1, f"the word group {name!r} is needed"
             )
         for j, member in enumerate(vocabulary.groups[name]):
-            add(folder / "vocabulary.yml", vocabulary_at, ("groups", name, j), member,
+            add(folder / "vocabulary.yml", ("groups", name, j), member,
                 Label("word", i, "cue"))  # fmt: skip
     file = folder / "amounts.yml"
-    check_sources(file, amounts_at, ("sources",), amounts.sources)
+    check_sources(file, ("sources",), amounts.sources)
     for i, (name, phrases) in enumerate(amounts.cues.items()):
         for j, phrase in enumerate(phrases):
-            add(file, amounts_at, ("cues", name, j), phrase, Label("amount", i, "cue"))
+            add(file, ("cues", name, j), phrase, Label("amount", i, "cue"))
     for word in {
         *amounts.numbers,
         *amounts.milligrams,

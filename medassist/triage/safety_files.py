@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Extra, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from medassist.medicines.files import line_of
 
@@ -31,10 +30,22 @@ class Strict(BaseModel):
         allow_mutation = False
 
 
+def line_in(file: Path, place: tuple[Any, ...]) -> int:
+    """The line of a place such as ("signs", 3, "sources") in a file that parses."""
+    return line_of(YAML(typ="rt").load(file.read_text(encoding="utf-8")), place)
+
+
 def read_yaml(file: Path) -> Any:
-    """The parsed file with its line numbers. Raises SafetyFileError for unreadable YAML."""
+    """The parsed file. Raises SafetyFileError for unreadable YAML.
+
+    The parser that knows line numbers takes ten times as long, and only a mistake needs them.
+    """
     try:
-        return YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        try:
+            return YAML(typ="safe").load(text)
+        except YAMLError:
+            return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join((error.problem or "is not valid YAML").split())
@@ -43,18 +54,19 @@ def read_yaml(file: Path) -> Any:
         raise SafetyFileError(file, 1, f"cannot be read: {error}") from error
 
 
-def read_model(file: Path, model: type[Model]) -> tuple[Model, Any]:
-    """The file as `model`, and the parsed document (for the line numbers of later checks).
+def read_model(file: Path, model: type[Model]) -> Model:
+    """The file as `model`.
 
     Raises SafetyFileError for unreadable YAML, an unknown or missing key, a wrong value.
     """
     document = read_yaml(file)
-    if not isinstance(document, CommentedMap):
+    if not isinstance(document, dict):
         raise SafetyFileError(file, 1, "must be a mapping of named parts")
     try:
-        return model.parse_obj(document), document
+        parsed: Model = model.parse_obj(document)
+        return parsed
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(part for part in first["loc"] if part != "__root__")
         where = ".".join(str(part) for part in place)
-        raise SafetyFileError(file, line_of(document, place), f"{where}: {first['msg']}") from error
+        raise SafetyFileError(file, line_in(file, place), f"{where}: {first['msg']}") from error

@@ -11,7 +11,7 @@ from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
 
 from medassist.dialogue.networks import needs_networks
-from medassist.dialogue.serve import check_replies_with_one_validator
+from medassist.dialogue.turn_cost import check_plain_replies_quickly
 from medassist.settings import ROOT
 
 RASAS_OWN = RemoteAction._validate_action_result
@@ -32,7 +32,7 @@ BAD = [
 @pytest.fixture
 def action(monkeypatch: pytest.MonkeyPatch) -> RemoteAction:
     monkeypatch.setattr(RemoteAction, "_validate_action_result", RASAS_OWN)
-    check_replies_with_one_validator()
+    check_plain_replies_quickly()
     return RemoteAction("action_answer", None)
 
 
