@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,8 @@ import redis
 from medassist.redis_link import link_to
 from medassist.settings import ROOT
 from medassist.turns import Turns
-from tests.conftest import free_port, wait_until
+from tests.conftest import free_port
+from tests.scale.conftest import OwnRedis
 
 
 @pytest.fixture
@@ -209,43 +208,17 @@ def test_when_redis_is_away_the_process_keeps_its_own_order_and_says_so_once(
     assert "Redis cannot be reached" in said[0]
 
 
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A Redis that may be stopped."""
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    try:
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path)
-    except FileNotFoundError:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip("no redis-server on this machine")
-    with redis.Redis(port=port) as client:
-        assert wait_until(lambda: answers(client), 20)
-    yield f"redis://127.0.0.1:{port}/0", server
-    server.kill()
-    server.wait()
-
-
-def answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
-
-
 def test_when_redis_dies_while_some_wait_each_still_has_its_turn_in_order(
-    own_redis: tuple[str, subprocess.Popen], name: str
+    own_redis: OwnRedis, name: str
 ) -> None:
-    url, server = own_redis
+    url = own_redis.url
 
     async def work() -> Any:
         async with lines(url) as turns:
             async with turns.turn(await turns.draw(name)):
                 waiting = asyncio.ensure_future(orders(turns, name))
                 await asyncio.sleep(0.3)
-                server.kill()
-                server.wait()
+                own_redis.kill()
                 await asyncio.sleep(1.0)
             return await waiting
 
@@ -253,9 +226,9 @@ def test_when_redis_dies_while_some_wait_each_still_has_its_turn_in_order(
 
 
 def test_when_redis_forgets_everything_the_waiting_ones_line_up_again(
-    own_redis: tuple[str, subprocess.Popen], name: str
+    own_redis: OwnRedis, name: str
 ) -> None:
-    url, _ = own_redis
+    url = own_redis.url
 
     async def work() -> Any:
         async with lines(url) as turns:
