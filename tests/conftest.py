@@ -128,6 +128,7 @@ POSTGRES = os.environ.get(
 )
 
 
+RABBITMQ = os.environ.get("MEDASSIST_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672/")
 REDIS = os.environ.get("MEDASSIST_TEST_REDIS_URL", "redis://127.0.0.1:6379/3")
 
 

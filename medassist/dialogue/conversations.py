@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Text
@@ -16,6 +17,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import Index, and_, delete, event, func, or_, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from medassist.settings import load_settings
@@ -83,7 +85,8 @@ class ConversationStore(SQLTrackerStore):
         )
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
-        _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        with suppress(IntegrityError, ProgrammingError):  # another Rasa makes it at this moment
+            _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
