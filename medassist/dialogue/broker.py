@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any, Deque, Dict, Optional, Text
 from urllib.parse import urlsplit
 
+import aio_pika
 from rasa.core.brokers.pika import PikaEventBroker
 from rasa.utils.endpoints import EndpointConfig
 
@@ -40,8 +41,6 @@ class RabbitMQ(PikaEventBroker):
             parts.password or "",
             queues=[QUEUE],
             exchange_name=EXCHANGE,
-            connection_attempts=1,
-            retry_delay_in_seconds=0,
         )
         self._url = url
         self._unpublished_events: Deque[Dict[Text, Any]] = deque(maxlen=MOST_UNSENT)
@@ -100,8 +99,9 @@ class RabbitMQ(PikaEventBroker):
             logger.warning("RabbitMQ is back.")
         self._publish_unpublished_messages()
 
-    def _configure_url(self) -> Text:
-        return self._url
+    async def _connect(self) -> aio_pika.abc.AbstractRobustConnection:
+        """One try; later it connects again by itself."""
+        return await aio_pika.connect_robust(self._url)
 
     def _say_it_is_away(self, error: BaseException) -> None:
         if not self._is_away:

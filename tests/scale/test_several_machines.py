@@ -28,6 +28,8 @@ from tests.conftest import POSTGRES, free_port, wait_until
 from tests.web.patient import Listening, Patient
 from tests.web.test_front_door import sender_of
 
+pytestmark = pytest.mark.timeout(1200)  # two Rasas start at once, which two cores do slowly
+
 QUESTIONS = [
     "what is baclofen used for",
     "can i drink alcohol with baclofen",
@@ -149,7 +151,7 @@ def machines(
 ) -> Iterator[Machines]:
     running = Machines(tmp_path_factory.mktemp("machines"), database, redis_url)
     try:
-        assert wait_until(running.are_ready, 240, every=1)
+        assert wait_until(running.are_ready, 600, every=1)
         yield running
     finally:
         running.stop()
