@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Text
@@ -27,6 +28,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
@@ -119,7 +121,8 @@ class ConversationStore(SQLTrackerStore):
             self.engine.dispose()  # Rasa's opens a file anew for each look
             self.engine: Engine = _open_once(self.engine.url)
             self.sessionmaker = sessionmaker(bind=self.engine)
-        _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        with suppress(IntegrityError, ProgrammingError):  # another Rasa makes it at this moment
+            _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
