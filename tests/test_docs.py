@@ -21,6 +21,7 @@ GENERATED = ("var/", "models/", "reports/", ".venv/")
 ENDINGS = r"\.(?:py|ya?ml|md|toml|lock|in|jsonl?|html|css|js|png|svg|txt)$"
 
 VARIABLE = re.compile(r"MEDASSIST_[A-Z_]+[A-Z]")
+SETTINGS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "medassist").glob("*settings.py"))
 
 
 def read(path: str) -> str:
@@ -80,20 +81,13 @@ def test_a_path_that_is_gone_is_noticed(markdown: str, missing: list[str]) -> No
 
 
 def test_every_setting_is_documented() -> None:
-    settings = set(
-        VARIABLE.findall(read("medassist/settings.py") + read("medassist/channel_settings.py"))
-    )
+    settings = {name for path in SETTINGS for name in VARIABLE.findall(read(path))}
     assert settings
     assert settings - first_column(read("docs/settings.md")) == set()
 
 
 def test_no_setting_is_documented_that_nothing_reads() -> None:
-    readers = (
-        "medassist/settings.py",
-        "medassist/channel_settings.py",
-        "scripts/setup",
-        "tests/conftest.py",
-    )
+    readers = (*SETTINGS, "scripts/setup", "tests/conftest.py")
     read_somewhere = {name for path in readers for name in VARIABLE.findall(read(path))}
     assert set(VARIABLE.findall(read("docs/settings.md"))) <= read_somewhere
 
