@@ -13,7 +13,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True)
 class OperationsSettings:
-    """`metrics_token` is what a reader of `/metrics` must show; without it there is no such address.
+    """`metrics_token` is what a reader of `/metrics` must show; without it nothing is served there.
 
     `alerts_port` is where the alert worker answers about its health and its metrics, None for
     nowhere. `log_level` is that of our own code. `keep_logs_days` is how long the log files of
