@@ -32,7 +32,7 @@ OURS = ("medassist", "actions")
 QUIET = (
     "httpx", "httpcore", "apprise", "requests", "urllib3", "twilio", "slack_sdk", "aiohttp",
     "alembic", "sqlalchemy", "apscheduler", "asyncio", "matplotlib", "aio_pika", "aiormq",
-    "sanic.access", "uvicorn.access", "redis", "kafka",
+    "sanic.root", "sanic.access", "uvicorn.access", "redis", "kafka",
 )  # fmt: skip
 """Loggers that say addresses, or nothing of use, below WARNING."""
 
@@ -43,7 +43,7 @@ _conversation: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "medassist_conversation", default=None
 )
 _OUR_NAME = re.compile(r"(?:web|sms|whatsapp|telegram|slack|messenger|generic)-[0-9a-f]{32}")
-_FOREIGN_WORDS = re.compile(r"Traceback \(most recent call last\):|\[SQL: |\[parameters: ")
+_FOREIGN_WORDS = re.compile(r"Traceback \(most recent call last\):|\[SQL: |\[parameters: |DETAIL:")
 """From here on a message holds somebody else's words."""
 
 

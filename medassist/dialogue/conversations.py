@@ -81,6 +81,7 @@ class ConversationStore(SQLTrackerStore):
             event_broker=event_broker,
             query=dict(url.query) or None,
         )
+        self.engine.hide_parameters = True  # an error in the log shows no words of anybody
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
         _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it

@@ -9,7 +9,7 @@ import uuid
 import warnings
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
-from medassist.settings import ROOT
+from medassist.settings import ROOT, SettingsError, load_settings
 
 ACTION_SECONDS = 8
 """How long Rasa waits for an action before the guard speaks (Rasa's own limit is 300 s)."""
@@ -53,7 +53,8 @@ def main() -> None:
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    if sys.argv[1:2] == ["run"] and not needs_networks(ROOT / "config.yml"):
+    serving = sys.argv[1:2] == ["run"]
+    if serving and not needs_networks(ROOT / "config.yml"):
         leave_out_networks()
     import rasa.core.actions.action
     from rasa.__main__ import main as rasa_main
@@ -68,6 +69,14 @@ def main() -> None:
     Message.__hash__ = lambda self: hash(self.get(TEXT))
     check_replies_with_one_validator()
     logging.getLogger("medassist").setLevel(logging.INFO)
+    if serving:
+        from medassist.dialogue.watched import watch
+
+        try:
+            watch(load_settings())
+        except SettingsError as error:
+            print(f"medassist: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
     rasa_main()
 
 
