@@ -30,9 +30,9 @@ OURS = ("medassist", "actions")
 """The loggers of our own code."""
 
 QUIET = (
-    "httpx", "httpcore", "apprise", "requests", "urllib3", "twilio", "slack_sdk", "aiohttp",
-    "alembic", "sqlalchemy", "apscheduler", "asyncio", "matplotlib", "aio_pika", "aiormq",
-    "sanic.root", "sanic.access", "uvicorn.access", "redis", "kafka",
+    "aio_pika", "aiohttp", "aiormq", "alembic", "apprise", "apscheduler", "asyncio", "httpcore",
+    "httpx", "kafka", "matplotlib", "rasa_sdk.executor", "redis", "requests", "sanic.access",
+    "sanic.root", "slack_sdk", "sqlalchemy", "twilio", "urllib3", "uvicorn.access",
 )  # fmt: skip
 """Loggers that say addresses, or nothing of use, below WARNING."""
 
@@ -76,7 +76,12 @@ def set_up_logging(part: str, settings: OperationsSettings) -> None:
 
 
 def is_fit(record: logging.LogRecord) -> bool:
-    """Whether a record may be written: libraries say people's words below INFO."""
+    """Whether a record may be written: libraries say people's words below INFO.
+
+    What they say about their own old age helps nobody who runs the servers.
+    """
+    if record.name == "py.warnings" and "DeprecationWarning" in record.getMessage():
+        return False
     return record.levelno >= logging.INFO or record.name.partition(".")[0] in OURS
 
 

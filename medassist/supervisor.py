@@ -118,7 +118,11 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     return [
         Server(
             "action server",
-            [python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(settings.action_port)],
+            [
+                python, "-m", "actions.serve",
+                "--actions", "actions",
+                "--port", str(settings.action_port),
+            ],
             settings.action_port,
             "/health",
             logs / "actions.log",

@@ -44,6 +44,7 @@ def watch(settings: Settings) -> None:
 
     def with_doors(*args: Any, **kwargs: Any) -> Sanic:
         app = configure_app(*args, **kwargs)
+        set_up_logging("rasa", settings.operations)  # Sanic has just set up its own
         databases = _databases(settings)
 
         def missing() -> list[str]:
