@@ -9,7 +9,8 @@ import uuid
 import warnings
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
-from medassist.settings import ROOT, SettingsError, load_settings
+from medassist.logging_setup import set_up_logging
+from medassist.settings import ROOT, Settings, SettingsError, load_settings
 
 ACTION_SECONDS = 8
 """How long Rasa waits for an action before the guard speaks (Rasa's own limit is 300 s)."""
@@ -49,11 +50,14 @@ def main() -> None:
     os.environ.setdefault("SANIC_REQUEST_MAX_SIZE", str(LARGEST_REQUEST))
     os.environ.setdefault("TICKET_LOCK_LIFETIME", "330")  # above the longest turn
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    serving = sys.argv[1:2] == ["run"]
+    if serving:
+        settings = _settings()
+        set_up_logging("rasa", settings.operations)
     import sanic.app  # noqa: F401  (it resets the warning filters, so it must come first)
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    serving = sys.argv[1:2] == ["run"]
     if serving and not needs_networks(ROOT / "config.yml"):
         leave_out_networks()
     import rasa.core.actions.action
@@ -72,12 +76,16 @@ def main() -> None:
     if serving:
         from medassist.dialogue.watched import watch
 
-        try:
-            watch(load_settings())
-        except SettingsError as error:
-            print(f"medassist: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
+        watch(settings)
     rasa_main()
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

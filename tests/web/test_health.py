@@ -70,9 +70,9 @@ def test_readyz_names_each_neighbour_that_is_missing(
 def test_a_rasa_that_takes_the_question_and_never_answers_counts_as_missing(
     settings: Settings,
 ) -> None:
-    with socket.create_server(("127.0.0.1", settings.rasa_port)):
-        with TestClient(create_app(settings)) as client:
-            response = client.get("/readyz")
+    silent = socket.create_server(("127.0.0.1", settings.rasa_port))
+    with silent, TestClient(create_app(settings)) as client:
+        response = client.get("/readyz")
     assert response.json()["error"] == "The Rasa server does not answer."
 
 
