@@ -95,6 +95,11 @@ def in_conversation(name: str) -> Iterator[None]:
         _conversation.reset(token)
 
 
+def belongs_to(name: str) -> None:
+    """What this task logs from now on belongs to this conversation; for a task of its own."""
+    _conversation.set(shown_name(name))
+
+
 def shown_name(conversation: str) -> str:
     """A conversation's name for the logs. A program on REST may put anything into its own."""
     if _OUR_NAME.fullmatch(conversation):

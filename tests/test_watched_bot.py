@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from medassist.dialogue.measuring import FALLBACK, STEP_OF_PART
+from medassist.logging_setup import shown_name
 from medassist.metrics import STEPS
 from medassist.settings import ROOT
 from tests.channels.providers import generic
@@ -283,6 +284,8 @@ def test_no_word_of_a_person_is_in_any_log_whatever_fails(watched: Watched, send
     with action_server_that_echoes(watched):
         assert say(f"my wifes lips have gone blue, {words}", f"{sender}-blue")
     assert turn_fails()
+    about = {line.get("conversation") for line in watched.logged()["rasa"]}
+    assert shown_name(f"{sender}-blue") in about
 
     # both databases fail, in an emergency and for a question
     turn_fails = grows(lambda: watched.errors("rasa"))

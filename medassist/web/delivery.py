@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 
+from medassist.logging_setup import belongs_to
 from medassist.web.history import (
     Message,
     answered_message,
@@ -60,6 +61,7 @@ class Delivery:
     async def _deliver(
         self, conversation: Conversation, sender: str, message_id: str, text: str
     ) -> None:
+        belongs_to(sender)
         outcome = "failed"
         try:
             outcome = await self._outcome(conversation, sender, message_id, text)
