@@ -70,7 +70,7 @@ def channel_label(name: str | None) -> str:
 
 def is_allowed(token: str | None, authorization: str | None) -> bool:
     """Whether the header `Authorization` holds the token; nobody is allowed without a token."""
-    given = (authorization or "").encode("utf-8", "surrogateescape")
+    given = (authorization or "").encode(errors="surrogatepass")
     return bool(token) and hmac.compare_digest(f"Bearer {token}".encode(), given)
 
 

@@ -271,7 +271,8 @@ def test_no_word_of_a_person_is_in_any_log_whatever_fails(watched: Watched, send
     action_fails = grows(lambda: watched.errors("actions"))
     for body in ({"next_action": "action_answer", "tracker": {"x": words}}, words, [words]):
         url = f"{watched.settings.action_url}/webhook"
-        answer = httpx.post(url, json=body, timeout=30, trust_env=False)
+        secret = {"X-Medassist-Secret": watched.settings.internal_secret or ""}
+        answer = httpx.post(url, json=body, headers=secret, timeout=30, trust_env=False)
         assert MARKER not in answer.text
     assert action_fails()
     for path in (f"/nothing/{MARKER}", f"/conversations/{MARKER}/tracker?token=wrong"):
