@@ -15,6 +15,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.engine import Engine
 
 from medassist.cases.hours import Clinic, read_clinic, words_about_staff
+from medassist.logging_setup import in_conversation
 from medassist.medicines.answers import Answers
 from medassist.regions import numbers_for
 from medassist.settings import load_settings
@@ -83,7 +84,8 @@ class GuardedAction(Action):
                 loop.run_in_executor(None, self.reply, own, tracker), SECONDS
             )
         except Exception as error:  # an SDK traceback would carry the person's words
-            logger.error("%s failed: %s", self.name(), type(error).__name__)
+            with in_conversation(tracker.sender_id):
+                logger.error("%s failed: %s", self.name(), type(error).__name__)
             dispatcher.utter_message(response=self.failure_response)
             return []
         dispatcher.messages.extend(own.messages)

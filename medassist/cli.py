@@ -150,6 +150,7 @@ def _show_first_admin(password: str | None) -> None:
 def run() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from medassist import supervisor
+    from medassist.log_files import LogFiles
     from medassist.training import ensure_model
 
     settings = load_settings()
@@ -184,7 +185,8 @@ def run() -> None:
             f"Ctrl-C ends it."
         )
 
-    supervisor.run(wanted, ready, lambda: stopping)
+    logs = LogFiles([server.log for server in wanted], settings.operations.keep_logs_days)
+    supervisor.run(wanted, ready, lambda: stopping, logs.tidy)
     typer.echo("Stopped.")
 
 

@@ -22,6 +22,7 @@ from medassist.environment import (
     switch,
     web_address,
 )
+from medassist.operations_settings import OperationsSettings, read_operations
 from medassist.scaling_settings import LOOPBACK, ScalingSettings, read_scaling
 
 __all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
@@ -68,6 +69,7 @@ class Settings:
     embed_origins: tuple[str, ...]
     new_conversations: int
     channels: ChannelSettings
+    operations: OperationsSettings
     scaling: ScalingSettings
 
     @property
@@ -144,5 +146,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         embed_origins=origins(env, "MEDASSIST_EMBED_ORIGINS"),
         new_conversations=count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
         channels=read_channels(env, public_url),
+        operations=read_operations(env),
         scaling=read_scaling(env, front_door_port, rasa_port, action_port),
     )

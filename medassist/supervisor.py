@@ -165,7 +165,7 @@ def action_server(settings: Settings, secret: str, host: str) -> Server:
     port = settings.action_port
     return Server(
         "action server",
-        [sys.executable, "-m", "rasa_sdk", "--actions", "actions", "--port", str(port)],
+        [sys.executable, "-m", "actions.serve", "--actions", "actions", "--port", str(port)],
         port,
         "/health",
         _log(settings, "actions"),
@@ -278,9 +278,14 @@ def require_free_ports(wanted: Sequence[Server]) -> None:
 
 
 def run(
-    wanted: Sequence[Server], ready: Callable[[], None], stop_requested: Callable[[], bool]
+    wanted: Sequence[Server],
+    ready: Callable[[], None],
+    stop_requested: Callable[[], bool],
+    tidy: Callable[[], None] = lambda: None,
 ) -> None:
     """Start all, call `ready` once they are healthy, restart any that ends, until asked to stop.
+
+    `tidy` is called again and again meanwhile.
 
     Raises StartError when a server ends while it starts, or is not healthy in time.
     Whatever happens, no process is left behind.
@@ -307,6 +312,7 @@ def run(
                 if server.ended() and time.monotonic() > server.started_at + RESTART_SECONDS:
                     print(f"The {server.name} ended; starting it again.", flush=True)
                     server.start()
+            tidy()
             time.sleep(0.5)
     finally:
         for server in reversed(wanted):

@@ -21,6 +21,7 @@ GENERATED = ("var/", "models/", "reports/", ".venv/")
 ENDINGS = r"\.(?:py|ya?ml|md|toml|lock|in|jsonl?|html|css|js|png|svg|txt)$"
 
 VARIABLE = re.compile(r"MEDASSIST_[A-Z_]+[A-Z]")
+SETTINGS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "medassist").glob("*settings.py"))
 
 
 def read(path: str) -> str:

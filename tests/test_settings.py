@@ -93,6 +93,12 @@ def test_cookies_are_secure_where_the_site_is(environment: dict[str, str], secur
         ("MEDASSIST_HANDOVER_IDLE_SECONDS", "-1"),
         ("MEDASSIST_SESSION_IDLE_SECONDS", "604801"),
         ("MEDASSIST_OIDC_ISSUER", "provider"),
+        ("MEDASSIST_METRICS_TOKEN", "too-short"),
+        ("MEDASSIST_METRICS_TOKEN", "two words of sixteen"),
+        ("MEDASSIST_ALERTS_METRICS_PORT", "0"),
+        ("MEDASSIST_LOG_FORMAT", "xml"),
+        ("MEDASSIST_LOG_LEVEL", "loud"),
+        ("MEDASSIST_KEEP_LOGS_DAYS", "0"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_its_key(key: str, bad: str) -> None:
@@ -125,6 +131,7 @@ def test_printed_settings_hold_no_secret() -> None:
             "MEDASSIST_ALERT_WEBHOOK_URL": "https://clinic.example/hush",
             "MEDASSIST_ALERT_WEBHOOK_SECRET": "hush",
             "MEDASSIST_INTERNAL_SECRET": "hush",
+            "MEDASSIST_METRICS_TOKEN": "hush-hush-hush-hush",
             "MEDASSIST_OIDC_ISSUER": "https://clinic.example",
             "MEDASSIST_OIDC_CLIENT_ID": "us",
             "MEDASSIST_OIDC_CLIENT_SECRET": "hush",

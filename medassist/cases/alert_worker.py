@@ -20,6 +20,7 @@ from types import FrameType
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from medassist.cases.alert_doors import AlertDoors, Heartbeat
 from medassist.cases.alert_targets import Send, SendError, senders
 from medassist.cases.alerts import (
     LEASE_SECONDS,
@@ -33,8 +34,9 @@ from medassist.cases.alerts import (
 from medassist.cases.clocks import Clocks
 from medassist.cases.hours import read_clinic
 from medassist.cases.patient import Patients
+from medassist.logging_setup import set_up_logging
 from medassist.regions import numbers_for
-from medassist.settings import SettingsError, load_settings
+from medassist.settings import Settings, SettingsError, load_settings
 from medassist.storage.database import open_database
 
 logger = logging.getLogger("medassist.alerts")
@@ -130,12 +132,14 @@ def _again_and_again(work: Callable[[], bool], pause: float, stop: threading.Eve
                 stop.wait(pause)
 
 
-def work(stop: threading.Event, parent: int | None = None) -> None:
+def work(
+    stop: threading.Event, parent: int | None = None, settings: Settings | None = None
+) -> None:
     """Deliver and keep the clocks until `stop` is set, or until the `parent` process is gone.
 
     Raises SettingsError at the start.
     """
-    settings = load_settings()
+    settings = settings or load_settings()
     engine = open_database(settings.database_url)
     patients = Patients(settings)
     clocks = Clocks(
@@ -146,6 +150,8 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
         patients,
     )
     targets = senders(settings)
+    heartbeat = Heartbeat()
+    doors = _doors(settings, heartbeat, engine)
     threads = [
         threading.Thread(
             target=_again_and_again,
@@ -160,6 +166,7 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
     logger.info("Alerts go to: %s", ", ".join(targets) or "nobody (no target is set)")
 
     def tick() -> bool:
+        heartbeat.beat()
         if parent is not None and os.getppid() != parent:
             logger.warning("medassist run is gone, so the alert worker ends too")
             stop.set()
@@ -172,8 +179,23 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
     deadline = time.monotonic() + END_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    if doors:
+        doors.shutdown()
+        doors.server_close()
     patients.close()
     engine.dispose()
+
+
+def _doors(settings: Settings, heartbeat: Heartbeat, engine: Engine) -> AlertDoors | None:
+    port, token = settings.operations.alerts_port, settings.operations.metrics_token
+    if port is None:
+        return None
+    try:
+        return AlertDoors(port, heartbeat, engine, token)
+    except OSError as error:
+        raise SettingsError(
+            f"MEDASSIST_ALERTS_METRICS_PORT: port {port} cannot be used ({error.strerror})."
+        ) from None
 
 
 def main() -> None:
@@ -181,11 +203,6 @@ def main() -> None:
     options = argparse.ArgumentParser(description="Delivers medassist's alerts to staff.")
     options.add_argument("--parent", type=int, help="end when this parent process is gone")
     parent = options.parse_args().parent
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
-    )
-    for noisy in ("httpx", "httpcore", "apprise", "requests", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -194,7 +211,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        work(stop, parent)
+        settings = load_settings()
+        set_up_logging("alerts", settings.operations)
+        work(stop, parent, settings)
     except SettingsError as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None

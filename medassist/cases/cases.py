@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from medassist.cases.alerts import targets_in_force, wants_alert, write_alerts
 from medassist.cases.events import add_event, as_utc, history
+from medassist.metrics import ACKNOWLEDGE_SECONDS
 from medassist.settings import load_settings
 from medassist.storage.tables import case_events, cases, handovers, now
 
@@ -184,7 +185,10 @@ def _require_handed_back(connection: Connection, case: Case) -> None:
 def seen_by(connection: Connection, case: Case, account: str) -> None:
     """Record that somebody of the staff has seen the case at its present level."""
     if case.acknowledged_at is None:
-        _set(connection, case.id, acknowledged_at=now(), acknowledged_by=account)
+        at = now()
+        _set(connection, case.id, acknowledged_at=at, acknowledged_by=account)
+        waited = (at - case.level_since).total_seconds()
+        ACKNOWLEDGE_SECONDS.labels(case.level).observe(waited)
         add_event(connection, case.id, "acknowledged", {"level": case.level}, account)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from medassist.channels.queues import CLAIM_SECONDS, Waiting
+from medassist.logging_setup import belongs_to
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class InOrder:
                 self._running[row.id] = asyncio.create_task(self._work_on(row))
 
     async def _work_on(self, row: Waiting) -> None:
+        belongs_to(row.conversation)
         try:
             await self._handle(row)
         except asyncio.CancelledError:

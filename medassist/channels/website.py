@@ -18,6 +18,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.logging_setup import belongs_to
 from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings, load_settings
 
@@ -169,6 +170,7 @@ class WebsiteInput(InputChannel):
         output: WebsiteOutput,
     ) -> None:
         """Run the turn; whatever breaks, the person gets a word and the log no content."""
+        belongs_to(message.sender_id)
         try:
             await on_new_message(message)
         except Exception as error:

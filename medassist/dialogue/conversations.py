@@ -117,6 +117,7 @@ class ConversationStore(SQLTrackerStore):
             event_broker=event_broker,
             query=dict(url.query) or None,
         )
+        self.engine.hide_parameters = True  # an error in the log shows no words of anybody
         if url.get_backend_name() == "sqlite":
             self.engine.dispose()  # Rasa's opens a file anew for each look
             self.engine: Engine = _open_once(self.engine.url)

@@ -10,7 +10,8 @@ import warnings
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
 from medassist.dialogue.turn_cost import spare_repeated_work
-from medassist.settings import ROOT
+from medassist.logging_setup import set_up_logging
+from medassist.settings import ROOT, Settings, SettingsError, load_settings
 
 ACTION_SECONDS = 8
 """How long Rasa waits for an action before the guard speaks (Rasa's own limit is 300 s)."""
@@ -26,15 +27,18 @@ def main() -> None:
     os.environ.setdefault("SANIC_REQUEST_MAX_SIZE", str(LARGEST_REQUEST))
     os.environ.setdefault("TICKET_LOCK_LIFETIME", "330")  # above the longest turn
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.argv[1:2] == ["run"]:
+    serving = sys.argv[1:2] == ["run"]
+    if serving:
         # One message is little work: threads that share it cost more than they give.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        settings = _settings()
+        set_up_logging("rasa", settings.operations)
     import sanic.app  # noqa: F401  (it resets the warning filters, so it must come first)
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    if sys.argv[1:2] == ["run"] and not needs_networks(ROOT / "config.yml"):
+    if serving and not needs_networks(ROOT / "config.yml"):
         leave_out_networks()
     import rasa.core.actions.action
     from rasa.__main__ import main as rasa_main
@@ -47,10 +51,21 @@ def main() -> None:
     # use (`--force`), and to tell duplicates apart. That took half of a training's time.
     TrainingData.fingerprint = lambda self: uuid.uuid4().hex
     Message.__hash__ = lambda self: hash(self.get(TEXT))
-    if sys.argv[1:2] == ["run"]:
-        spare_repeated_work()
     logging.getLogger("medassist").setLevel(logging.INFO)
+    if serving:
+        from medassist.dialogue.watched import watch
+
+        spare_repeated_work()
+        watch(settings)
     rasa_main()
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ def open_database(url: str) -> Engine:
     """An engine for `url`; no connection is made yet.
 
     SQLite waits up to 5 seconds for another process's write and keeps readers unblocked.
+    Errors do not show what was to be stored.
     Raises SettingsError when the URL cannot be understood.
     """
     try:
@@ -34,7 +35,11 @@ def open_database(url: str) -> Engine:
         raise SettingsError("MEDASSIST_DATABASE_URL is not a database URL.") from error
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
-            parsed, future=True, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+            parsed,
+            future=True,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 5},
         )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +47,7 @@ def open_database(url: str) -> Engine:
     engine = create_engine(
         parsed,
         future=True,
+        hide_parameters=True,
         poolclass=QueuePool if parsed.database else None,
         connect_args={"timeout": 5, "check_same_thread": False},
     )

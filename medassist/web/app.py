@@ -17,7 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from medassist.cases.gauges import Gauges
 from medassist.cases.hours import read_clinic
+from medassist.logging_setup import set_up_logging
 from medassist.regions import read_regions
 from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
@@ -55,9 +57,12 @@ PLAIN_WORDS = {
 def create_app(settings: Settings | None = None, pace: Pace | None = None) -> Starlette:
     """The front door as an ASGI app: `uvicorn --factory medassist.web.app:create_app`.
 
-    `settings` are by default those of the environment; `pace` is how long it waits for what.
+    `settings` are by default those of the environment, and then it is a process of its own and
+    sets up its logs; `pace` is how long it waits for what.
     """
-    settings = settings or load_settings()
+    if settings is None:
+        settings = load_settings()
+        set_up_logging("front-door", settings.operations)
     pace = pace or Pace()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses with the secret
     if not settings.internal_secret:
@@ -93,7 +98,7 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             *Widget(region, read_clinic(settings.data)).routes(),
             *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine), doors).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
-            *Health(rasa).routes(),
+            *Health(rasa, engine, Gauges(engine), settings.operations.metrics_token).routes(),
             *console_routes(console),
             *webhooks.routes(),
             *FullReplies(engine, region).routes(),

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 
+from medassist.logging_setup import belongs_to
 from medassist.turns import Place
 from medassist.web.history import (
     Message,
@@ -76,6 +77,7 @@ class Delivery:
     async def _deliver(
         self, conversation: Conversation, sender: str, message_id: str, text: str, place: Place
     ) -> None:
+        belongs_to(sender)
         outcome = "failed"
         try:
             outcome = await self._outcome(conversation, sender, message_id, text, place)
