@@ -21,6 +21,7 @@ from medassist.environment import (
     seconds,
     switch,
     web_address,
+    with_files,
 )
 
 __all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
@@ -93,9 +94,10 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
-    Raises SettingsError when a value cannot be used.
+    Any of them may be in a file that `MEDASSIST_…_FILE` names. Raises SettingsError when a
+    value cannot be used.
     """
-    env = os.environ if environ is None else environ
+    env = with_files(os.environ if environ is None else environ)
     var = Path(env.get("MEDASSIST_VAR") or ROOT / "var")
     public_url = web_address(env, "MEDASSIST_PUBLIC_URL")
     webhook = {
