@@ -153,14 +153,14 @@ def test_a_file_for_a_setting_goes_before_the_default_of_the_setting(tmp_path: P
 
 def test_what_is_in_a_file_is_checked_like_what_is_in_a_variable(tmp_path: Path) -> None:
     (tmp_path / "port").write_text("eighty")
-    with pytest.raises(SettingsError, match="^MEDASSIST_PORT must be "):
+    with pytest.raises(SettingsError, match=r"^MEDASSIST_PORT must be "):
         load_settings({"MEDASSIST_PORT_FILE": str(tmp_path / "port")})
 
 
 def test_a_variable_and_a_file_that_differ_are_refused(tmp_path: Path) -> None:
     (tmp_path / "port").write_text("8001")
     both = {"MEDASSIST_PORT_FILE": str(tmp_path / "port"), "MEDASSIST_PORT": "8002"}
-    with pytest.raises(SettingsError, match="^MEDASSIST_PORT and MEDASSIST_PORT_FILE are both"):
+    with pytest.raises(SettingsError, match=r"^MEDASSIST_PORT and MEDASSIST_PORT_FILE are both"):
         load_settings(both)
 
 
