@@ -149,10 +149,7 @@ class _Part(http.server.BaseHTTPRequestHandler):
     """Answers like a healthy part, to those who know the secret."""
 
     def do_GET(self) -> None:
-        allowed = (
-            self.path in ("/healthz", "/health", "/status?token=the-secret")
-            or self.headers.get("Authorization") == "Bearer the-token"
-        )
+        allowed = self.path in ("/healthz", "/health", "/status?token=the-secret")
         self.send_response(200 if allowed else 401)
         self.end_headers()
 
@@ -194,7 +191,6 @@ def test_a_part_that_answers_is_healthy_and_one_that_does_not_is_not(
     (tmp_path / "secret").write_text("the-secret\n", encoding="utf-8")
     secrets = {
         "MEDASSIST_INTERNAL_SECRET_FILE": str(tmp_path / "secret"),
-        "MEDASSIST_METRICS_TOKEN": "the-token",
         "http_proxy": "http://127.0.0.1:9",
     }
     assert health_of(name, part, **secrets).returncode == 0
