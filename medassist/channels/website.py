@@ -6,10 +6,11 @@ secret and takes each reply as soon as it is said, so that it can stream it.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from http import HTTPStatus
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from typing import Any, Awaitable, Callable, Dict, Optional, Set, Text
 
 import httpx
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
@@ -17,11 +18,15 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Medassist-Secret"
+FINISH_SECONDS = 6.0
+"""How long turns may still take when the server is told to stop."""
+
 REPLY_KEYS = ("text", "buttons", "custom")
 """What of a reply leaves Rasa; its metadata and model id stay inside."""
 
@@ -45,21 +50,32 @@ class WebsiteOutput(OutputChannel):
         return "website"
 
     async def send_response(self, recipient_id: Text, message: Dict[Text, Any]) -> None:
-        """Hand over one reply. A front door that is down is no loss: the tracker keeps it."""
+        """Hand over one reply, to the first front door that takes it.
+
+        If none does it is no loss: the tracker keeps it.
+        """
         reply: Dict[Text, Any] = {k: message[k] for k in REPLY_KEYS if message.get(k)}
         if not reply:
             return
         if self._message_id:
             reply["id"] = reply_id(self._message_id, self._count)
             self._count += 1
-        try:
-            await self._front_door.post(
-                f"{self._settings.front_door_url}/internal/replies",
-                json={"conversation": recipient_id, "reply": reply},
-                headers={SECRET_HEADER: self._settings.internal_secret or ""},
-            )
-        except httpx.HTTPError as error:
-            logger.warning("The front door did not take a reply: %s", type(error).__name__)
+        for url in preferred_for(recipient_id, self._settings.scaling.front_door_urls):
+            try:
+                await self._front_door.post(
+                    f"{url}/internal/replies",
+                    json={"conversation": recipient_id, "reply": reply},
+                    headers={SECRET_HEADER: self._settings.internal_secret or ""},
+                )
+                return
+            except httpx.HTTPError as error:
+                logger.warning("A front door did not take a reply: %s", type(error).__name__)
+
+
+def _locks(app: Any) -> Any:
+    """The lock store of our own kind, if Rasa has one."""
+    locks = getattr(getattr(app.ctx, "agent", None), "lock_store", None)
+    return locks if hasattr(locks, "draw") else None
 
 
 def reply_id(message_id: str, number: int) -> str:
@@ -72,6 +88,8 @@ class WebsiteInput(InputChannel):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._turns: "Set[asyncio.Task[None]]" = set()
+        self._stopping = False
         # One client for all replies, and no proxy between two addresses on loopback.
         self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
 
@@ -103,6 +121,8 @@ class WebsiteInput(InputChannel):
             given = request.headers.get(SECRET_HEADER, "")
             if not secret or not hmac.compare_digest(secret.encode(), given.encode()):
                 return response.json({"error": "forbidden"}, status=HTTPStatus.FORBIDDEN)
+            if self._stopping:  # another server takes it, or this one when it is back
+                return response.json({"error": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)
             body = request.json or {}
             message_id = str(body.get("id") or "")
             output = WebsiteOutput(self._settings, self._front_door, message_id)
@@ -113,8 +133,32 @@ class WebsiteInput(InputChannel):
                 input_channel=self.name(),
                 message_id=message_id,
             )
-            request.app.add_task(self._handle(on_new_message, message, output))
+            # Its place in line is taken before it is accepted: what is sent next is behind it,
+            # whichever Rasa server gets that.
+            locks = _locks(request.app)
+            place = await locks.draw(message.sender_id) if locks else None
+
+            async def handle() -> None:
+                if place:
+                    locks.bring(place)
+                await self._handle(on_new_message, message, output)
+
+            turn = asyncio.get_running_loop().create_task(handle())
+            self._turns.add(turn)
+            turn.add_done_callback(self._turns.discard)
             return response.json({"accepted": message_id}, status=HTTPStatus.ACCEPTED)
+
+        @webhook.listener("before_server_stop")
+        async def finish(_app: Any, _loop: Any) -> None:
+            self._stopping = True
+            if self._turns:
+                await asyncio.wait(self._turns, timeout=FINISH_SECONDS)
+
+        @webhook.listener("after_server_stop")
+        async def close(app: Any, _loop: Any) -> None:
+            if locks := _locks(app):
+                await locks.close()
+            await self._front_door.aclose()
 
         return webhook
 

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 
+from medassist.turns import Place
 from medassist.web.history import (
     Message,
     answered_message,
@@ -17,6 +18,7 @@ from medassist.web.history import (
     stored_messages,
 )
 from medassist.web.hub import Conversation, Event
+from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer, UnreachableError
 from medassist.web.words import Words
@@ -39,64 +41,103 @@ def own_reply(text: str, reason: str, message_id: str) -> Message:
 class Delivery:
     """Messages on their way, each a task of its own."""
 
-    def __init__(self, rasa: RasaServer, words: Words, pace: Pace) -> None:
+    def __init__(self, rasa: RasaServer, words: Words, pace: Pace, doors: OtherDoors) -> None:
         self._rasa = rasa
+        self._doors = doors
         self._words = words
         self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
+        self._not_handed_over: set[str] = set()
 
-    def start(self, conversation: Conversation, sender: str, message_id: str, text: str) -> None:
-        """Deliver a message in the background; all that comes of it is published."""
-        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text))
+    async def start(
+        self, conversation: Conversation, sender: str, message_id: str, text: str
+    ) -> None:
+        """Deliver a message in the background; all that comes of it is published.
+
+        Its place in line is taken when this returns: what is sent later, to whichever front
+        door, is handed over later.
+        """
+        self._not_handed_over.add(message_id)
+        place = await self._doors.draw(sender)
+        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text, place))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Stop what is under way, but hand over first what Rasa takes."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._pace.give_up_reaching
+        while self._not_handed_over and loop.time() < deadline:
+            await asyncio.sleep(0.05)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
+        self, conversation: Conversation, sender: str, message_id: str, text: str, place: Place
     ) -> None:
         outcome = "failed"
         try:
-            outcome = await self._outcome(conversation, sender, message_id, text)
+            outcome = await self._outcome(conversation, sender, message_id, text, place)
         except Exception as error:  # the log must not hold what a person wrote
             logger.error("A message was not delivered: %s", type(error).__name__)
+        finally:
+            self._not_handed_over.discard(message_id)
         conversation.close(message_id, sendable_again=outcome == "unreachable")
         if outcome != "answered":
             said = self._words.unreachable if outcome == "unreachable" else self._words.failed
             conversation.publish(Event("reply", own_reply(said, outcome, message_id)))
 
     async def _outcome(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
+        self, conversation: Conversation, sender: str, message_id: str, text: str, place: Place
     ) -> str:
         """See one message through: "answered", "unreachable" or "failed".
 
         When Rasa ends in the middle of a turn the message is in no tracker afterwards, so it is
         handed over once more.
         """
-        for handed_over in (1, 2):
-            async with conversation.handing_over:
-                if not await self._hand_over(sender, message_id, text):
-                    return "unreachable"
-            if await conversation.is_answered(message_id, self._pace.slow):
+        if not await self._hand_over_in_turn(place, sender, message_id, text, again=False):
+            return "unreachable"
+        self._not_handed_over.discard(message_id)
+        found = await self._wait(conversation, sender, message_id, self._pace.slow)
+        if not found:
+            conversation.publish(Event("reply", own_reply(self._words.slow, "slow", message_id)))
+            rest = self._pace.lost - self._pace.slow
+            found = await self._wait(conversation, sender, message_id, rest)
+        if not found:
+            place = await self._doors.draw(sender)
+            if not await self._hand_over_in_turn(place, sender, message_id, text, again=True):
+                return "unreachable"
+            found = await self._wait(conversation, sender, message_id, self._pace.lost)
+        return found or "failed"
+
+    async def _hand_over_in_turn(
+        self, place: Place, sender: str, message_id: str, text: str, again: bool
+    ) -> bool:
+        """Hand a message over when it is its turn; not if another front door has done it."""
+        async with self._doors.turns.turn(place):
+            if not again and await self._doors.is_handed_over(sender, message_id):
+                return True
+            if not await self._hand_over(sender, message_id, text):
+                return False
+            await self._doors.note_handed_over(sender, message_id)
+            return True
+
+    async def _wait(
+        self, conversation: Conversation, sender: str, message_id: str, seconds: float
+    ) -> str | None:
+        """What has become of a message after at most so many seconds; None if nothing has yet."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            left = deadline - loop.time()
+            if await conversation.is_answered(message_id, min(left, self._pace.deaf)):
                 return "answered"
-            found = await self._look_up(conversation, sender, message_id)
-            if found:
-                return found
-            if handed_over == 1:
-                conversation.publish(
-                    Event("reply", own_reply(self._words.slow, "slow", message_id))
-                )
-            if await conversation.is_answered(message_id, self._pace.lost - self._pace.slow):
-                return "answered"
-            found = await self._look_up(conversation, sender, message_id)
-            if found:
-                return found
-        return "failed"
+            is_over = left <= self._pace.deaf
+            if is_over or self._doors.unheard:
+                found = await self._look_up(conversation, sender, message_id)
+                if found or is_over:
+                    return found
 
     async def _hand_over(self, sender: str, message_id: str, text: str) -> bool:
         """Try until Rasa takes the message or the time is up."""

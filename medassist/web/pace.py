@@ -17,5 +17,7 @@ class Pace:
     """Without a reply for this long, the person is told that it takes longer."""
     lost: float = 30.0
     """Without a reply for this long, a message that Rasa does not know of is handed over again."""
+    deaf: float = 2.0
+    """How often to look for a reply while other front doors may have it and cannot be heard."""
     heartbeat: float = 15.0
     """Between two signs of life on a quiet stream."""
