@@ -26,17 +26,24 @@ def with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
     Raises SettingsError, without the content, when a file cannot be used, or holds something
     else than a variable of the same name that is set too.
     """
-    named = [key for key in environ if _IN_A_FILE.fullmatch(key) and environ[key]]
+    named = named_files(environ)
     if not named:
         return environ
     complete = {key: value for key, value in environ.items() if key not in named}
-    for key in sorted(named):
+    for key, file in sorted(named.items()):
         plain = key.removesuffix("_FILE")
-        content = _content(key, Path(environ[key]))
+        content = _content(key, file)
         if complete.get(plain, content) not in ("", content):
             raise SettingsError(f"{plain} and {key} are both set and differ. Keep one of them.")
         complete[plain] = content
     return complete
+
+
+def named_files(environ: Mapping[str, str]) -> dict[str, Path]:
+    """The files that hold settings, by the variable that names each."""
+    return {
+        key: Path(value) for key, value in environ.items() if value and _IN_A_FILE.fullmatch(key)
+    }
 
 
 def _content(key: str, file: Path) -> str:
