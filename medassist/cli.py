@@ -217,6 +217,28 @@ def serve(
 
 
 @app.command()
+def doctor(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Look only at this, such as `database`.")
+    ] = None,
+) -> None:
+    """Look at this installation and say in plain words what is wrong and what to do.
+
+    One line for each finding. Nothing is changed and nothing is sent. Exit code 1 with a problem.
+    """
+    from medassist.doctor.examine import examine, in_all
+    from medassist.doctor.findings import PROBLEM
+
+    findings = []
+    for finding in examine(only or ()):
+        typer.echo(str(finding))
+        findings.append(finding)
+    typer.echo(in_all(findings))
+    if any(finding.kind == PROBLEM for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(
     force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
 ) -> None:

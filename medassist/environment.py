@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 LONGEST_SECONDS = 7 * 24 * 3600
@@ -11,6 +12,54 @@ LONGEST_SECONDS = 7 * 24 * 3600
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message names it and says what to mend."""
+
+
+_IN_A_FILE = re.compile(r"(MEDASSIST_[A-Z0-9_]+)_FILE")
+LARGEST_FILE = 64 * 1024
+"""Bytes of a file that holds one setting."""
+
+
+def with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with each `MEDASSIST_…_FILE` replaced by what its file holds.
+
+    This is how containers hand over secrets. White space at the file's ends does not count.
+    Raises SettingsError, without the content, when a file cannot be used, or holds something
+    else than a variable of the same name that is set too.
+    """
+    named = named_files(environ)
+    if not named:
+        return environ
+    complete = {key: value for key, value in environ.items() if key not in named}
+    for key, file in sorted(named.items()):
+        plain = key.removesuffix("_FILE")
+        content = _content(key, file)
+        if complete.get(plain, content) not in ("", content):
+            raise SettingsError(f"{plain} and {key} are both set and differ. Keep one of them.")
+        complete[plain] = content
+    return complete
+
+
+def named_files(environ: Mapping[str, str]) -> dict[str, Path]:
+    """The files that hold settings, by the variable that names each."""
+    return {
+        key: Path(value) for key, value in environ.items() if value and _IN_A_FILE.fullmatch(key)
+    }
+
+
+def _content(key: str, file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_FILE + 1)
+        if len(content) <= LARGEST_FILE:
+            text = content.decode("utf-8").strip()
+            if text:
+                return text
+        reason = "it is empty" if len(content) <= LARGEST_FILE else "it is too large for a setting"
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no path"
+    raise SettingsError(f"{key} names the file {file}, which cannot be used: {reason}.")
 
 
 def port(environ: Mapping[str, str], key: str, default: int) -> int:

@@ -9,23 +9,35 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from medassist.channel_settings import ChannelSettings, read_channels
 from medassist.environment import (
     SettingsError,
     count,
+    named_files,
     origins,
     port,
     require_together,
     seconds,
     switch,
     web_address,
+    with_files,
 )
 from medassist.operations_settings import OperationsSettings, read_operations
 from medassist.scaling_settings import LOOPBACK, ScalingSettings, read_scaling
 
-__all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
+__all__ = [
+    "LOOPBACK",
+    "ROOT",
+    "Settings",
+    "SettingsError",
+    "files_of_settings",
+    "load_settings",
+    "unknown_settings",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,9 +108,10 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (by default the process environment).
 
-    Raises SettingsError when a value cannot be used.
+    Any of them may be in a file that `MEDASSIST_…_FILE` names. Raises SettingsError when a
+    value cannot be used.
     """
-    env = os.environ if environ is None else environ
+    env = with_files(os.environ if environ is None else environ)
     var = Path(env.get("MEDASSIST_VAR") or ROOT / "var")
     public_url = web_address(env, "MEDASSIST_PUBLIC_URL")
     webhook = {
@@ -149,3 +162,42 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         operations=read_operations(env),
         scaling=read_scaling(env, front_door_port, rasa_port, action_port),
     )
+
+
+def files_of_settings(environ: Mapping[str, str] | None = None) -> dict[str, Path]:
+    """The files that hold settings, by the variable that names each."""
+    return named_files(os.environ if environ is None else environ)
+
+
+_OF_OTHERS = ("MEDASSIST_PYTHON", "MEDASSIST_TEST_", "MEDASSIST_VERSION")
+"""Read by scripts/setup, by the tests, and by the Compose file."""
+
+
+def unknown_settings(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Variables that look like ours and that nothing reads, with the one that may be meant."""
+    env = os.environ if environ is None else environ
+    asked = _Asked()
+    load_settings(asked)
+    unknown = [
+        key
+        for key in env
+        if key.startswith("MEDASSIST_")
+        and not key.startswith(_OF_OTHERS)
+        and key not in asked.keys_read
+        and key.removesuffix("_FILE") not in asked.keys_read
+    ]
+    return {
+        key: next(iter(get_close_matches(key, asked.keys_read, 1, 0.85)), None) for key in unknown
+    }
+
+
+class _Asked(dict[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys_read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.keys_read.add(key)
+        return default

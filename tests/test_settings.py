@@ -138,3 +138,69 @@ def test_printed_settings_hold_no_secret() -> None:
         }
     )
     assert "hush" not in repr(settings)
+
+
+# ── settings in files ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("content", ["hush-hush", "hush-hush\n", " hush-hush \r\n"])
+def test_any_setting_may_be_in_a_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_text(content)
+    settings = load_settings({"MEDASSIST_OIDC_ISSUER": "https://clinic.example",
+                              "MEDASSIST_OIDC_CLIENT_ID": "us",
+                              "MEDASSIST_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret")})  # fmt: skip
+    assert settings.oidc_client_secret == "hush-hush"
+
+
+def test_a_file_for_a_setting_goes_before_the_default_of_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql+psycopg2://user:hush@db/medassist\n")
+    settings = load_settings({"MEDASSIST_DATABASE_URL_FILE": str(tmp_path / "url")})
+    assert settings.database_url == "postgresql+psycopg2://user:hush@db/medassist"
+
+
+def test_what_is_in_a_file_is_checked_like_what_is_in_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("eighty")
+    with pytest.raises(SettingsError, match=r"^MEDASSIST_PORT must be "):
+        load_settings({"MEDASSIST_PORT_FILE": str(tmp_path / "port")})
+
+
+def test_a_variable_and_a_file_that_differ_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("8001")
+    both = {"MEDASSIST_PORT_FILE": str(tmp_path / "port"), "MEDASSIST_PORT": "8002"}
+    with pytest.raises(SettingsError, match=r"^MEDASSIST_PORT and MEDASSIST_PORT_FILE are both"):
+        load_settings(both)
+
+
+def test_a_variable_that_says_what_its_file_says_is_no_fault(tmp_path: Path) -> None:
+    """`medassist run` hands its secret on to its servers, which see the file too."""
+    (tmp_path / "port").write_text("8001\n")
+    both = {"MEDASSIST_PORT_FILE": str(tmp_path / "port"), "MEDASSIST_PORT": "8001"}
+    assert load_settings(both).front_door_port == 8001
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"\xff\xfehush", "it is not UTF-8 text"),
+        (b"hush" * 20_000, "it is too large for a setting"),
+    ],
+)
+def test_a_file_that_cannot_be_used_names_itself_and_not_its_content(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"MEDASSIST_INTERNAL_SECRET_FILE": str(file)})
+    assert str(caught.value) == (
+        f"MEDASSIST_INTERNAL_SECRET_FILE names the file {file}, which cannot be used: {reason}."
+    )
+
+
+def test_a_folder_is_no_file_for_a_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be used: Is a directory"):
+        load_settings({"MEDASSIST_INTERNAL_SECRET_FILE": str(tmp_path)})
