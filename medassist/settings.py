@@ -15,6 +15,7 @@ from medassist.channel_settings import ChannelSettings, read_channels
 from medassist.environment import (
     SettingsError,
     count,
+    only_one,
     origins,
     port,
     require_together,
@@ -120,7 +121,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         front_door_port=port(env, "MEDASSIST_PORT", 8000),
         rasa_port=port(env, "MEDASSIST_RASA_PORT", 5005),
         action_port=port(env, "MEDASSIST_ACTION_PORT", 5055),
-        internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
+        internal_secret=only_one(
+            env,
+            "MEDASSIST_INTERNAL_SECRET",
+            r"[!-~]{16,200}",
+            "16 characters or more: letters, digits and signs, no spaces",
+        ),
         consent_channels=frozenset((env.get("MEDASSIST_CONSENT_CHANNELS") or "website").split()),
         public_url=public_url,
         alert_urls=tuple(dict.fromkeys(env.get("MEDASSIST_ALERT_URLS", "").split())),

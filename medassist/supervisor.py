@@ -18,6 +18,7 @@ import httpx
 from medassist.cases.alert_targets import senders
 from medassist.cases.hours import read_clinic
 from medassist.settings import LOOPBACK, ROOT, Settings
+from medassist.web.patience import UVICORN_LIMITS
 
 START_SECONDS = 240
 """How long a server may take to become healthy (a cold disk is slow)."""
@@ -118,7 +119,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     return [
         Server(
             "action server",
-            [python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(settings.action_port)],
+            [python, "-m", "actions.serve", "--port", str(settings.action_port)],
             settings.action_port,
             "/health",
             logs / "actions.log",
@@ -134,7 +135,6 @@ def servers(settings: Settings, model: Path) -> list[Server]:
                 "--interface", LOOPBACK,
                 "--port", str(settings.rasa_port),
                 "--enable-api",
-                "--auth-token", secret,
             ],
             settings.rasa_port,
             f"/status?token={secret}",
@@ -147,6 +147,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
                 python, "-m", "uvicorn", "--factory", "medassist.web.app:create_app",
                 "--host", LOOPBACK,
                 "--port", str(settings.front_door_port),
+                *UVICORN_LIMITS,
                 "--no-access-log",
                 "--ws", "none",
                 "--timeout-graceful-shutdown", "2",

@@ -7,8 +7,10 @@ import os
 import sys
 import uuid
 import warnings
+from typing import Any
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
+from medassist.inner_doors import guard_rasa, own_secret
 from medassist.settings import ROOT
 
 ACTION_SECONDS = 8
@@ -42,6 +44,25 @@ def check_replies_with_one_validator() -> None:
     RemoteAction._validate_action_result = is_valid
 
 
+def close_doors(secret: str) -> None:
+    """Put the API behind the secret, and close what we do not use.
+
+    Rasa takes the secret from its command line only. Added here, it is not in the process list.
+    """
+    import rasa.core.run
+    from sanic import Sanic, response
+
+    sys.argv += ["--auth-token", secret]
+    create_app = rasa.core.run.server.create_app
+
+    def guarded(*arguments: Any, **options: Any) -> Sanic:
+        app = create_app(*arguments, **options)
+        guard_rasa(app, lambda said, status: response.json({"error": said}, status))
+        return app
+
+    rasa.core.run.server.create_app = guarded
+
+
 def main() -> None:
     """Run Rasa's command line with quieter logs and these limits."""
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
@@ -61,6 +82,8 @@ def main() -> None:
     from rasa.shared.nlu.training_data.message import Message
     from rasa.shared.nlu.training_data.training_data import TrainingData
 
+    if sys.argv[1:2] == ["run"]:
+        close_doors(own_secret())
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
     # Rasa digests every example of the data after each step, for a cache of steps that we never
     # use (`--force`), and to tell duplicates apart. That took half of a training's time.

@@ -29,6 +29,11 @@ _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _INVISIBLE = {"Cc", "Cs"}
 
 
+def address_of(request: Request) -> str:
+    """The network address that the request came from."""
+    return request.client.host if request.client else ""
+
+
 def as_typed(text: str) -> str:
     """A person's text without what no keyboard types: control characters, halves of characters."""
     return "".join(
@@ -54,6 +59,7 @@ class Chat:
         words: Words,
         pace: Pace,
         newcomers: Newcomers,
+        speakers: Newcomers,
         thumbs: Thumbs,
     ) -> None:
         self._hub = hub
@@ -62,6 +68,7 @@ class Chat:
         self._words = words
         self._pace = pace
         self._newcomers = newcomers
+        self._speakers = speakers
         self._thumbs = thumbs
 
     def routes(self) -> list[Route]:
@@ -77,7 +84,7 @@ class Chat:
     async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
         key = new_key()
-        self._admit(request, self._found(sender_id(key)))
+        self._admitted(request, sender_id(key))
         return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
@@ -94,7 +101,7 @@ class Chat:
             raise HTTPException(400, self._words.empty)
         if len(text) > LONGEST_TEXT:
             raise HTTPException(413, self._words.too_long)
-        self._admit(request, conversation)
+        self._count(request)
         try:
             new = conversation.accept(
                 message(identity, "person", text, None, None, as_iso(time.time()))
@@ -126,6 +133,7 @@ class Chat:
     async def history(self, request: Request) -> Response:
         """All that was said, each message once, in order, and the thumbs given for it."""
         sender, conversation = self._conversation(request)
+        self._count(request)
         messages = await self._messages(sender, conversation)
         return JSONResponse({"messages": messages, "thumbs": await self._thumbs.given(sender)})
 
@@ -167,24 +175,34 @@ class Chat:
         if not is_key(key):
             raise HTTPException(401, f"This needs a conversation's key in the header {KEY_HEADER}.")
         sender = sender_id(key)
-        return sender, self._found(sender)
+        return sender, self._admitted(request, sender)
 
-    def _found(self, sender: str) -> Conversation:
+    def _admitted(self, request: Request, sender: str) -> Conversation:
+        """The conversation; one that comes here for the first time is counted by its address.
+
+        One may make up keys: to read with them takes up room as well, so it counts too, and is
+        refused before any room is taken.
+        """
+        if not self._hub.has_admitted(sender):
+            seconds = self._newcomers.admit(address_of(request))
+            if seconds:
+                raise HTTPException(
+                    429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
+                )
         try:
-            return self._hub.conversation(sender)
+            conversation = self._hub.conversation(sender)
         except TooManyError:
             raise HTTPException(503, self._words.too_busy) from None
+        conversation.admitted = True
+        return conversation
 
-    def _admit(self, request: Request, conversation: Conversation) -> None:
-        """Count a conversation that speaks for the first time here; one may make up a key."""
-        if conversation.admitted:
-            return
-        seconds = self._newcomers.admit(request.client.host if request.client else "")
+    def _count(self, request: Request) -> None:
+        """Count what makes Rasa work: a message, or reading what was said."""
+        seconds = self._speakers.admit(address_of(request))
         if seconds:
             raise HTTPException(
-                429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
+                429, self._words.too_many_from_here, headers={"Retry-After": str(seconds)}
             )
-        conversation.admitted = True
 
     def _too_fast(self, error: TooFastError) -> HTTPException:
         return HTTPException(

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import httpx
 
+from medassist.inner_doors import SECRET_HEADER
 from medassist.settings import Settings
 
-SECRET_HEADER = "X-Medassist-Secret"
 TRY_SECONDS = 3.0
 READ_SECONDS = 8.0
 
