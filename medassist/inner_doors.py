@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Medassist-Secret"
 
-OPEN_OF_ACTIONS = frozenset({"/health", "/metrics"})
+OPEN_OF_ACTIONS = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
 """What the action server answers without the secret; figures have a token of their own."""
 
 RASAS_PATHS = re.compile(
-    r"/|/version|/status|/metrics|/model/parse|/conversations/.+/tracker(/events)?|/webhooks/.+"
+    r"/|/version|/status|/healthz|/readyz|/metrics|/model/parse|/conversations/.+/tracker(/events)?|/webhooks/.+"
 )
 """What of Rasa's server we use; it could also train, load a model from anywhere, and more."""
 

@@ -17,7 +17,7 @@ from slack_sdk.web import WebClient
 
 from medassist.cases.contacts import Contact
 from medassist.channel_settings import SlackSettings
-from medassist.channels.json_body import part, read_json
+from medassist.channels.json_body import part, parts, read_json
 from medassist.channels.messaging import PROVIDER_SECONDS, MessagingInput, Rendered, Reply
 from medassist.channels.parts import cut
 from medassist.channels.queues import Incoming
@@ -201,7 +201,7 @@ def incoming(said: Mapping[Text, Any]) -> Optional[Incoming]:
         return None
     if event.get("subtype") not in (None, "file_share") or not (channel and user and at):
         return None
-    ours = {str(a.get("user_id")) for a in said.get("authorizations") or [] if a.get("is_bot")}
+    ours = {str(a.get("user_id")) for a in parts(said, "authorizations") if a.get("is_bot")}
     if user in ours:
         return None
     text = str(event.get("text") or "")
