@@ -194,7 +194,7 @@ def incoming(said: Mapping[Text, Any]) -> Optional[Incoming]:
     A mention comes as two events; both have the same channel and time stamp, and are one.
     """
     event = part(said, "event")
-    channel, user, at = event.get("channel"), event.get("user"), event.get("ts")
+    channel, user, at = (str(event.get(name) or "") for name in ("channel", "user", "ts"))
     direct = event.get("channel_type") == "im"
     heard = (event.get("type") == "message" and direct) or event.get("type") == "app_mention"
     if said.get("type") != "event_callback" or not heard or event.get("bot_id"):
@@ -210,7 +210,7 @@ def incoming(said: Mapping[Text, Any]) -> Optional[Incoming]:
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
     other = kind_of_file(event.get("files"))
     thread = event.get("thread_ts") or (None if direct else at)
-    address = _place(str(channel), str(user), thread and str(thread))
+    address = _place(channel, user, thread and str(thread))
     id, line = f"{said.get('team_id')}.{channel}.{at}", str(said.get("team_id") or "")
     if text:
         return Incoming(id, line, address, text, also=other)

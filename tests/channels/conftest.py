@@ -188,13 +188,15 @@ def opened_clinic(var: Path, **more: str) -> Iterator[Clinic]:
     rasa.channels = built.channels()
     rasa.start()
     front_door.start()
-    yield built
-    front_door.stop()
-    for server in (built.rasa, *built.more):
-        server.stop()
-    for served in providers.values():
-        served.stop()
-    engine.dispose()
+    try:
+        yield built
+    finally:
+        front_door.stop()
+        for server in (built.rasa, *built.more):
+            server.stop()
+        for served in providers.values():
+            served.stop()
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -95,11 +95,13 @@ def real_clinic(var: Path, **more: str) -> Iterator[RealClinic]:
     del wanted["MEDASSIST_VAR"], wanted["MEDASSIST_INTERNAL_SECRET"]
     bot = start_bot(var, **wanted, **more)
     engine = open_database(bot.settings.database_url)
-    yield RealClinic(bot, engine, stand_ins)
-    engine.dispose()
-    stop_bot(bot)
-    for served in providers.values():
-        served.stop()
+    try:
+        yield RealClinic(bot, engine, stand_ins)
+    finally:
+        engine.dispose()
+        stop_bot(bot)
+        for served in providers.values():
+            served.stop()
 
 
 @pytest.fixture(scope="module")
