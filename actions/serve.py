@@ -1,12 +1,14 @@
 """Starts the action server: `python -m actions.serve --actions actions --port 5055`.
 
-It is that of `rasa_sdk`, with our logs and our doors.
+It is that of `rasa_sdk`, behind the installation's secret, with our logs and our doors.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
+from medassist.inner_doors import LARGEST_ACTION_CALL, own_secret
 from medassist.logging_setup import set_up_logging
 from medassist.settings import SettingsError, load_settings
 
@@ -15,9 +17,11 @@ def main() -> None:
     """Run the command line of `rasa_sdk`."""
     try:
         set_up_logging("actions", load_settings().operations)
+        secret = own_secret()
     except SettingsError as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    os.environ.setdefault("SANIC_REQUEST_MAX_SIZE", str(LARGEST_ACTION_CALL))
     # Only now: these say things while they are imported.
     import rasa_sdk.__main__
     import rasa_sdk.utils
@@ -27,7 +31,7 @@ def main() -> None:
 
     rasa_sdk.utils.configure_colored_logging = lambda *_: None  # what is set up stays so
     rasa_sdk.utils.update_sanic_log_level = lambda *_: None
-    plugin_manager().register(Doors())
+    plugin_manager().register(Doors(secret))
     rasa_sdk.__main__.main()
 
 

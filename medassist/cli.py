@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -153,6 +154,7 @@ def run() -> None:
     from medassist.log_files import LogFiles
     from medassist.training import ensure_model
 
+    os.umask(0o077)  # what is made from here on holds patients' words
     settings = load_settings()
     stopping = False
 

@@ -20,6 +20,7 @@ from medassist.cases.alert_targets import senders
 from medassist.cases.hours import read_clinic
 from medassist.scaling_settings import address_of
 from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError
+from medassist.web.patience import UVICORN_LIMITS
 
 START_SECONDS = 240
 """How long a server may take to become healthy (a cold disk is slow)."""
@@ -187,7 +188,6 @@ def rasa_server(settings: Settings, secret: str, host: str, model: Path, number:
             "--interface", host,
             "--port", str(port),
             "--enable-api",
-            "--auth-token", secret,
         ],
         port,
         f"/status?token={secret}",
@@ -205,6 +205,7 @@ def front_door(settings: Settings, secret: str, host: str) -> Server:
             sys.executable, "-m", "uvicorn", "--factory", "medassist.web.app:create_app",
             "--host", host,
             "--port", str(settings.front_door_port),
+            *UVICORN_LIMITS,
             "--no-access-log",
             "--ws", "none",
             "--timeout-graceful-shutdown", "2",

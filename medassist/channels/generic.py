@@ -97,11 +97,12 @@ class GenericInput(MessagingInput):
             if no:
                 return no
             said = read_json(request.body) or {}
-            if not str(said.get("id") or "").isdigit():
+            id = str(said.get("id") or "")
+            if not (id.isascii() and id.isdigit()):
                 return refused(HTTPStatus.BAD_REQUEST, 'It must name the "id" of a reply.')
             reason = str(said.get("reason") or "The message was not delivered.")[:300]
-            await self.sender.reported(int(str(said["id"])[:18]), reason)
-            return response.json({"recorded": str(said["id"])})
+            await self.sender.reported(int(id[:18]), reason)
+            return response.json({"recorded": id})
 
     def render(self, contact: Contact, reply: Reply) -> Rendered:
         """A reply as it is; whoever gets it shows it."""

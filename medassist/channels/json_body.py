@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Optional, Text
+from typing import Any, Dict, List, Optional, Text
 
 
 def read_json(body: bytes) -> Optional[Dict[Text, Any]]:
@@ -20,3 +20,9 @@ def part(found: object, *path: Text) -> Dict[Text, Any]:
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def parts(found: object, name: Text) -> List[Dict[Text, Any]]:
+    """The objects in a list within an object; whatever else is there is left out."""
+    values = found.get(name) if isinstance(found, dict) else None
+    return [v for v in values if isinstance(v, dict)] if isinstance(values, list) else []

@@ -207,6 +207,9 @@ class MessagingInput(InputChannel):
         """Keep messages whose request was checked; False when the database is away."""
         try:
             for message in messages:
+                if not message.fits:
+                    logger.error("A %s message came from no possible address.", self.name())
+                    continue
                 await self.in_database(self.inbox.accept, message)
         except Exception as error:  # a database's error would show the words in the log
             logger.error("A message could not be kept: %s", type(error).__name__)

@@ -13,7 +13,7 @@ from medassist.cases.contacts import Contact
 from medassist.channel_settings import MessengerSettings
 from medassist.channels.choices import as_lines
 from medassist.channels.http_api import body, client, post
-from medassist.channels.json_body import part, read_json
+from medassist.channels.json_body import part, parts, read_json
 from medassist.channels.messaging import MessagingInput, Rendered, Reply
 from medassist.channels.parts import cut
 from medassist.channels.queues import Incoming
@@ -145,16 +145,16 @@ class MessengerInput(MessagingInput):
 def incoming(said: Mapping[Text, Any]) -> List[Incoming]:
     """The messages of a request; our own words that Meta echoes, and its reports, are none."""
     found = []
-    for entry in said.get("entry") or []:
-        for event in part(entry).get("messaging") or []:
+    for entry in parts(said, "entry"):
+        for event in parts(entry, "messaging"):
             message, postback = part(event, "message"), part(event, "postback")
             person, page = part(event, "sender").get("id"), part(event, "recipient").get("id")
             if message.get("is_echo") or not (message or postback) or not (person and page):
                 continue
             quick = part(message, "quick_reply").get("payload")
             text = quick or message.get("text") or postback.get("payload") or ""
-            files = message.get("attachments") or []
-            other = KINDS.get(str(part(files[0]).get("type")), "unknown") if files else None
+            files = parts(message, "attachments")
+            other = KINDS.get(str(files[0].get("type")), "unknown") if files else None
             if message.get("sticker_id") or (files and part(files[0], "payload").get("sticker_id")):
                 other = "sticker"
             own = message.get("mid") or postback.get("mid")

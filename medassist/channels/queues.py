@@ -33,6 +33,18 @@ KEPT = {"incoming": timedelta(days=365), "outgoing": timedelta(days=30), "full":
 """How long a row without content is kept: to know a repeat, a provider's report, a link by."""
 
 
+LONGEST_LINE: int = contacts.c.line.type.length
+LONGEST_ADDRESS: int = contacts.c.address.type.length
+
+
+def storable(text: str) -> str:
+    """Text as every database takes it: without nulls and halves of characters.
+
+    One that could not be kept would be sent again and again by its provider.
+    """
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True)
 class Incoming:
     """A message as a provider handed it over.
@@ -49,6 +61,15 @@ class Incoming:
     kind: str = "text"
     also: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("provider_id", "line", "address", "text"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
+
+    @property
+    def fits(self) -> bool:
+        """Whether the addresses are short enough to be kept; no provider's own are longer."""
+        return len(self.line) <= LONGEST_LINE and len(self.address) <= LONGEST_ADDRESS
 
     @property
     def digest(self) -> str:

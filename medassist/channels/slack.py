@@ -17,7 +17,7 @@ from slack_sdk.web import WebClient
 
 from medassist.cases.contacts import Contact
 from medassist.channel_settings import SlackSettings
-from medassist.channels.json_body import part, read_json
+from medassist.channels.json_body import part, parts, read_json
 from medassist.channels.messaging import PROVIDER_SECONDS, MessagingInput, Rendered, Reply
 from medassist.channels.parts import cut
 from medassist.channels.queues import Incoming
@@ -194,14 +194,14 @@ def incoming(said: Mapping[Text, Any]) -> Optional[Incoming]:
     A mention comes as two events; both have the same channel and time stamp, and are one.
     """
     event = part(said, "event")
-    channel, user, at = event.get("channel"), event.get("user"), event.get("ts")
+    channel, user, at = (str(event.get(name) or "") for name in ("channel", "user", "ts"))
     direct = event.get("channel_type") == "im"
     heard = (event.get("type") == "message" and direct) or event.get("type") == "app_mention"
     if said.get("type") != "event_callback" or not heard or event.get("bot_id"):
         return None
     if event.get("subtype") not in (None, "file_share") or not (channel and user and at):
         return None
-    ours = {str(a.get("user_id")) for a in said.get("authorizations") or [] if a.get("is_bot")}
+    ours = {str(a.get("user_id")) for a in parts(said, "authorizations") if a.get("is_bot")}
     if user in ours:
         return None
     text = str(event.get("text") or "")
@@ -210,7 +210,7 @@ def incoming(said: Mapping[Text, Any]) -> Optional[Incoming]:
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
     other = kind_of_file(event.get("files"))
     thread = event.get("thread_ts") or (None if direct else at)
-    address = _place(str(channel), str(user), thread and str(thread))
+    address = _place(channel, user, thread and str(thread))
     id, line = f"{said.get('team_id')}.{channel}.{at}", str(said.get("team_id") or "")
     if text:
         return Incoming(id, line, address, text, also=other)

@@ -147,7 +147,7 @@ def incoming(update: Mapping[Text, Any]) -> Optional[Incoming]:
     """
     message = part(update, "message") or part(update, "edited_message")
     chat, sender = part(message, "chat"), part(message, "from")
-    if chat.get("type") != "private" or sender.get("is_bot") or not chat.get("id"):
+    if chat.get("type") != "private" or sender.get("is_bot") or type(chat.get("id")) is not int:
         return None
     text = str(message.get("text") or message.get("caption") or "").strip()
     other = next((kind for field, kind in KINDS.items() if message.get(field)), None)

@@ -7,7 +7,6 @@ secret and takes each reply as soon as it is said, so that it can stream it.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from http import HTTPStatus
 from typing import Any, Awaitable, Callable, Dict, Optional, Set, Text
@@ -18,13 +17,13 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.inner_doors import SECRET_HEADER, knows
 from medassist.logging_setup import belongs_to
 from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
-SECRET_HEADER = "X-Medassist-Secret"
 FINISH_SECONDS = 6.0
 """How long turns may still take when the server is told to stop."""
 
@@ -118,9 +117,8 @@ class WebsiteInput(InputChannel):
 
         @webhook.post("/messages")
         async def messages(request: Request) -> HTTPResponse:
-            secret = self._settings.internal_secret or ""
             given = request.headers.get(SECRET_HEADER, "")
-            if not secret or not hmac.compare_digest(secret.encode(), given.encode()):
+            if not knows(self._settings.internal_secret or "", given):
                 return response.json({"error": "forbidden"}, status=HTTPStatus.FORBIDDEN)
             if self._stopping:  # another server takes it, or this one when it is back
                 return response.json({"error": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -7,9 +7,11 @@ import os
 import sys
 import uuid
 import warnings
+from typing import Any
 
 from medassist.dialogue.networks import leave_out_networks, needs_networks
 from medassist.dialogue.turn_cost import spare_repeated_work
+from medassist.inner_doors import guard_rasa, own_secret
 from medassist.logging_setup import set_up_logging
 from medassist.settings import ROOT, Settings, SettingsError, load_settings
 
@@ -18,6 +20,25 @@ ACTION_SECONDS = 8
 
 LARGEST_REQUEST = 65_536
 """Bytes of one HTTP request; Rasa's own limit is 100 MB, and 1 MB stops it for 20 seconds."""
+
+
+def close_doors(secret: str) -> None:
+    """Put the API behind the secret, and close what we do not use.
+
+    Rasa takes the secret from its command line only. Added here, it is not in the process list.
+    """
+    import rasa.core.run
+    from sanic import Sanic, response
+
+    sys.argv += ["--auth-token", secret]
+    create_app = rasa.core.run.server.create_app
+
+    def guarded(*arguments: Any, **options: Any) -> Sanic:
+        app = create_app(*arguments, **options)
+        guard_rasa(app, lambda said, status: response.json({"error": said}, status))
+        return app
+
+    rasa.core.run.server.create_app = guarded
 
 
 def main() -> None:
@@ -55,6 +76,7 @@ def main() -> None:
     if serving:
         from medassist.dialogue.watched import watch
 
+        close_doors(own_secret())
         spare_repeated_work()
         watch(settings)
     rasa_main()

@@ -32,12 +32,13 @@ from medassist.web.ending import told_to_stop
 from medassist.web.full_reply import FullReplies
 from medassist.web.health import Health
 from medassist.web.hub import Hub
-from medassist.web.newcomers import Newcomers
+from medassist.web.newcomers import Newcomers, speakers
 from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
+from medassist.web.patience import WholeBodies, allow_many_files
 from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
-from medassist.web.security import SECURITY_HEADERS, SecurityHeaders
+from medassist.web.security import SecurityHeaders, headers_for
 from medassist.web.thumbs import Thumbs
 from medassist.web.webhooks import Webhooks
 from medassist.web.widget import Widget
@@ -74,16 +75,23 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     delivery = Delivery(rasa, words, pace, doors)
     hub = Hub(tell=doors.tell)
     engine = open_database(settings.database_url)
-    newcomers = Newcomers(settings.new_conversations)
+    counts = Newcomers(settings.new_conversations), speakers(settings.new_conversations)
     webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
     console = Console(engine, settings, rasa, region)
+    headers = headers_for(settings.public_url)
 
     def close_streams() -> None:
         for close in (hub.close, *console.closers):
             close()
 
+    async def broken(_request: Request, _error: Exception) -> Response:
+        """Something of ours broke; the log has the traceback, the person gets a word."""
+        said = {"error": PLAIN_WORDS[HTTPStatus.INTERNAL_SERVER_ERROR]}
+        return JSONResponse(said, status_code=500, headers=headers)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        allow_many_files()
         doors.start(hub.hear, hub.close)
         with told_to_stop(close_streams):
             yield
@@ -93,10 +101,10 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
         await rasa.close()
         engine.dispose()
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            *Widget(region, read_clinic(settings.data)).routes(),
-            *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine), doors).routes(),
+            *Widget(region, read_clinic(settings.data), settings.link_url).routes(),
+            *Chat(hub, rasa, delivery, words, pace, *counts, Thumbs(engine), doors).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa, engine, Gauges(engine), settings.operations.metrics_token).routes(),
             *console_routes(console),
@@ -105,12 +113,15 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
             Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static")), name="static"),
         ],
         middleware=[
-            Middleware(SecurityHeaders),
+            Middleware(SecurityHeaders, headers=headers),
+            Middleware(WholeBodies),
             Middleware(Embedding, origins=settings.embed_origins),
         ],
         exception_handlers={HTTPException: refused, Exception: broken},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return app
 
 
 async def refused(_request: Request, error: Exception) -> Response:
@@ -119,12 +130,3 @@ async def refused(_request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     said = error.detail if error.detail != status.phrase else PLAIN_WORDS.get(status, error.detail)
     return JSONResponse({"error": said}, status_code=error.status_code, headers=error.headers)
-
-
-async def broken(_request: Request, _error: Exception) -> Response:
-    """Something of ours broke; the log has the traceback, the person gets a word."""
-    return JSONResponse(
-        {"error": PLAIN_WORDS[HTTPStatus.INTERNAL_SERVER_ERROR]},
-        status_code=500,
-        headers=SECURITY_HEADERS,
-    )

@@ -39,6 +39,11 @@ _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _INVISIBLE = {"Cc", "Cs"}
 
 
+def address_of(request: Request) -> str:
+    """The network address that the request came from."""
+    return request.client.host if request.client else ""
+
+
 def as_typed(text: str) -> str:
     """A person's text without what no keyboard types: control characters, halves of characters."""
     return "".join(
@@ -64,6 +69,7 @@ class Chat:
         words: Words,
         pace: Pace,
         newcomers: Newcomers,
+        speakers: Newcomers,
         thumbs: Thumbs,
         doors: OtherDoors,
     ) -> None:
@@ -73,6 +79,7 @@ class Chat:
         self._words = words
         self._pace = pace
         self._newcomers = newcomers
+        self._speakers = speakers
         self._thumbs = thumbs
         self._doors = doors
 
@@ -89,12 +96,12 @@ class Chat:
     async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
         key = new_key()
-        await self._admit(request, self._found(sender_id(key)))
+        await self._admitted(request, sender_id(key))
         return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
         """Take a message; 202 at once, its replies come by the stream."""
-        sender, conversation = self._conversation(request)
+        sender, conversation = await self._conversation(request)
         body = await read_object(request, too_large=self._words.too_long)
         identity, text = body.get("id"), body.get("text")
         if not isinstance(identity, str) or not _MESSAGE_ID.fullmatch(identity):
@@ -106,7 +113,7 @@ class Chat:
             raise HTTPException(400, self._words.empty)
         if len(text) > LONGEST_TEXT:
             raise HTTPException(413, self._words.too_long)
-        await self._admit(request, conversation)
+        self._count_speaker(request)
         try:
             await self._count("messages", sender, identity, MESSAGES_A_MINUTE)
             new = conversation.accept(
@@ -120,7 +127,7 @@ class Chat:
 
     async def events(self, request: Request) -> Response:
         """What is said from now on, as server-sent events, after what was said just before."""
-        _, conversation = self._conversation(request)
+        _, conversation = await self._conversation(request)
         if conversation.full:
             raise HTTPException(503, "This chat is open in too many places. Please close some.")
 
@@ -138,13 +145,14 @@ class Chat:
 
     async def history(self, request: Request) -> Response:
         """All that was said, each message once, in order, and the thumbs given for it."""
-        sender, conversation = self._conversation(request)
+        sender, conversation = await self._conversation(request)
+        self._count_speaker(request)
         messages = await self._messages(sender, conversation)
         return JSONResponse({"messages": messages, "thumbs": await self._thumbs.given(sender)})
 
     async def thumb(self, request: Request) -> Response:
         """Keep what somebody thinks of an answer in their own conversation."""
-        sender, conversation = self._conversation(request)
+        sender, conversation = await self._conversation(request)
         body = await read_object(request)
         identity, up, why = body.get("message"), body.get("up"), body.get("why") or ""
         if not isinstance(identity, str) or not isinstance(up, bool) or not isinstance(why, str):
@@ -175,33 +183,43 @@ class Chat:
             raise HTTPException(503, self._words.no_history) from None
         return conversation.completed(stored_messages(tracker))
 
-    def _conversation(self, request: Request) -> tuple[str, Conversation]:
+    async def _conversation(self, request: Request) -> tuple[str, Conversation]:
         """The sender id and the conversation of the key in the request."""
         key = request.headers.get(KEY_HEADER, "")
         if not is_key(key):
             raise HTTPException(401, f"This needs a conversation's key in the header {KEY_HEADER}.")
         sender = sender_id(key)
-        return sender, self._found(sender)
+        return sender, await self._admitted(request, sender)
 
-    def _found(self, sender: str) -> Conversation:
+    async def _admitted(self, request: Request, sender: str) -> Conversation:
+        """The conversation; one that comes here for the first time is counted by its address.
+
+        One may make up keys: to read with them takes up room as well, so it counts too, and is
+        refused before any room is taken.
+        """
+        if not self._hub.has_admitted(sender):
+            address = address_of(request)
+            seconds = await self._doors.count(
+                "newcomers", household(address), sender, self._newcomers.most, PERIOD
+            ) or self._newcomers.admit(address)
+            if seconds:
+                raise HTTPException(
+                    429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
+                )
         try:
-            return self._hub.conversation(sender)
+            conversation = self._hub.conversation(sender)
         except TooManyError:
             raise HTTPException(503, self._words.too_busy) from None
+        conversation.admitted = True
+        return conversation
 
-    async def _admit(self, request: Request, conversation: Conversation) -> None:
-        """Count a conversation that speaks for the first time here; one may make up a key."""
-        if conversation.admitted:
-            return
-        address = request.client.host if request.client else ""
-        seconds = await self._doors.count(
-            "newcomers", household(address), conversation.sender, self._newcomers.most, PERIOD
-        ) or self._newcomers.admit(address)
+    def _count_speaker(self, request: Request) -> None:
+        """Count what makes Rasa work: a message, or reading what was said."""
+        seconds = self._speakers.admit(address_of(request))
         if seconds:
             raise HTTPException(
-                429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
+                429, self._words.too_many_from_here, headers={"Retry-After": str(seconds)}
             )
-        conversation.admitted = True
 
     async def _count(self, what: str, sender: str, one: str, most: int) -> None:
         """Count one more of a conversation in this minute, at all front doors together.

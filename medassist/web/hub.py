@@ -276,6 +276,11 @@ class Hub:
         with suppress(TooManyError):
             self.conversation(sender).hear(event)
 
+    def has_admitted(self, sender: str) -> bool:
+        """Whether this conversation is here and was counted as one of its address."""
+        found = self._conversations.get(sender)
+        return found is not None and found.admitted
+
     def close(self) -> None:
         """End every stream."""
         for conversation in self._conversations.values():

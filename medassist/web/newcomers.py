@@ -1,4 +1,5 @@
-"""How many new conversations an address may begin. In this process; bounded."""
+"""How many conversations an address may begin, and how often it may speak. In this process only;
+bounded."""
 
 from __future__ import annotations
 
@@ -11,12 +12,23 @@ PERIOD = 600.0
 """Seconds over which new conversations are counted."""
 MOST_ADDRESSES = 20_000
 
+MESSAGES_A_MINUTE = 3
+"""For each conversation that an address may begin in a period: a whole clinic may share one."""
+
+
+def speakers(conversations: int) -> Newcomers:
+    """Counts messages by address, for one that may begin so many conversations in a period."""
+    return Newcomers(MESSAGES_A_MINUTE * conversations, period=60.0)
+
 
 class Newcomers:
-    """Counts new conversations by network address. `clock` counts seconds."""
+    """Counts by network address, over `period`. `clock` counts seconds."""
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
+    ) -> None:
         self.most = most
+        self._period = period
         self._clock = clock
         self._began: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -29,10 +41,10 @@ class Newcomers:
         home = household(address)
         began = self._began.setdefault(home, deque())
         self._began.move_to_end(home)
-        while began and began[0] <= now - PERIOD:
+        while began and began[0] <= now - self._period:
             began.popleft()
         if len(began) >= self.most:
-            return max(1, round(began[0] + PERIOD - now))
+            return max(1, round(began[0] + self._period - now))
         began.append(now)
         while len(self._began) > MOST_ADDRESSES:
             self._began.popitem(last=False)

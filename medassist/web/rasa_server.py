@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import httpx
 
+from medassist.inner_doors import SECRET_HEADER
 from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings
 
-SECRET_HEADER = "X-Medassist-Secret"
 TRY_SECONDS = 3.0
 READ_SECONDS = 8.0
 

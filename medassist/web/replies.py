@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 import uuid
 
@@ -11,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from medassist.inner_doors import SECRET_HEADER, knows
 from medassist.web.bodies import LARGEST_REPLY, read_object
 from medassist.web.delivery import own_reply
 from medassist.web.history import UNNAMED, answered_message, as_iso, message, pushed_id
 from medassist.web.hub import Event, Hub, TooManyError
-from medassist.web.rasa_server import SECRET_HEADER
 from medassist.web.words import Words
 
 
@@ -25,7 +24,7 @@ class Replies:
     def __init__(self, hub: Hub, words: Words, secret: str | None) -> None:
         self._hub = hub
         self._words = words
-        self._secret = (secret or "").encode()
+        self._secret = secret or ""
 
     def routes(self) -> list[Route]:
         """The one route."""
@@ -33,8 +32,7 @@ class Replies:
 
     async def take(self, request: Request) -> Response:
         """Show one reply to all who listen to its conversation."""
-        given = request.headers.get(SECRET_HEADER, "").encode()
-        if not self._secret or not hmac.compare_digest(self._secret, given):
+        if not knows(self._secret, request.headers.get(SECRET_HEADER, "")):
             raise HTTPException(403, "You may not do that.")
         body = await read_object(request, LARGEST_REPLY)
         sender, reply = body.get("conversation"), body.get("reply")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,11 +31,20 @@ SECURITY_HEADERS = {
 }
 
 
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+"""Where people reach us by HTTPS: a browser that was here once asks in no other way for a year."""
+
 FOR_OTHER_SITES = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 """The widget's files only: a clinic's page loads them from here. They hold no secret."""
+
+
+def headers_for(public_url: str | None) -> dict[str, str]:
+    """The headers of an installation that people reach at this address."""
+    by_https = (public_url or "").startswith("https://")
+    return {**SECURITY_HEADERS, **(HTTPS_ONLY if by_https else {})}
 
 
 def is_for_other_sites(path: str) -> bool:
@@ -44,8 +55,9 @@ def is_for_other_sites(path: str) -> bool:
 class SecurityHeaders:
     """ASGI middleware that adds the headers; static files may be kept, if asked about first."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and complete the headers of its response."""
@@ -60,7 +72,7 @@ class SecurityHeaders:
                     headers.update(FOR_OTHER_SITES)
                 if scope["path"].startswith("/static/"):
                     headers.setdefault("Cache-Control", "no-cache")
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -6,6 +6,7 @@ Nothing is read here: the connectors check each request's signature over its raw
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import itertools
 import logging
 import re
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from twilio.twiml.messaging_response import MessagingResponse
 
 from medassist.settings import Settings
+from medassist.staff.sign_in import AddressLimit
 from medassist.web.words import Words
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,9 @@ PASSED_ON = (
 ANSWER_SECONDS = 10.0
 """How long Rasa may take to keep a message; providers wait for 10 to 15 seconds."""
 
+FORGERIES_A_MINUTE = 60
+"""Requests that one address may get wrong (more than `AT_ONCE`) before it has to wait."""
+
 _DOOR = re.compile(r"[a-z]+")
 """The last part of a connector's address, such as "messages"."""
 
@@ -62,6 +67,7 @@ class Webhooks:
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=2.0), trust_env=False
         )
         self._under_way = 0
+        self._forgeries = AddressLimit(failures=FORGERIES_A_MINUTE, seconds=60)
 
     def routes(self) -> list[Route]:
         """One for each channel that is on; nothing of Rasa's other connectors."""
@@ -78,11 +84,22 @@ class Webhooks:
         async def pass_on(request: Request) -> Response:
             if self._under_way >= AT_ONCE:
                 raise HTTPException(503, "There is too much at once.", {"Retry-After": "5"})
+            source = _to_blame(request)
+            wait = self._forgeries.take(source) if source else 0
+            if wait:
+                raise HTTPException(
+                    429, "Too much from here was forged.", {"Retry-After": str(wait)}
+                )
             self._under_way += 1
+            forged = False
             try:
-                return await self._pass_on(name, request)
+                answer = await self._pass_on(name, request)
+                forged = answer.status_code in (401, 403)
+                return answer
             finally:
                 self._under_way -= 1
+                if source and not forged:
+                    self._forgeries.give_back(source)
 
         return pass_on
 
@@ -125,6 +142,15 @@ class Webhooks:
         answer = MessagingResponse()
         answer.message(self._words.unreachable.replace("\n", " "))
         return Response(str(answer), media_type="text/xml")
+
+
+def _to_blame(request: Request) -> str:
+    """The address to count forgeries by; none if it may be a proxy that everybody comes through."""
+    host = request.client.host if request.client else ""
+    try:
+        return host if ipaddress.ip_address(host).is_global else ""
+    except ValueError:
+        return ""
 
 
 async def _read(request: Request) -> bytes:

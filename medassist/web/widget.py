@@ -38,11 +38,11 @@ class Widget:
     """The routes that a page with the widget needs, beside the chat's own.
 
     The phone lines are baked into the script: a page that has the script has the numbers, even if
-    the front door cannot be reached at any time after.
+    the front door cannot be reached at any time after. `own_url` is where this front door is.
     """
 
-    def __init__(self, region: Region, clinic: Clinic) -> None:
-        self._region, self._clinic = region, clinic
+    def __init__(self, region: Region, clinic: Clinic, own_url: str) -> None:
+        self._region, self._clinic, self._own_url = region, clinic, own_url
         self._config: dict[str, Any] = {
             "lines": phone_lines(region),
             "longest_text": LONGEST_TEXT,
@@ -68,7 +68,9 @@ class Widget:
 
     async def demo(self, request: Request) -> Response:
         """A made-up clinic's page with the widget in its corner."""
-        address = str(request.url_for("widget"))
+        address = (
+            f"{self._own_url}/widget.js"  # not what the request calls us: anyone can make it up
+        )
         return self._templates.TemplateResponse(
             request, "demo.html", {"address": address, "region": self._region}
         )

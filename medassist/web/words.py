@@ -83,6 +83,14 @@ class Words:
         )
 
     @property
+    def too_many_from_here(self) -> str:
+        """Too many messages from one network address."""
+        return (
+            "Too many messages came from your network in the last minute. Please wait a minute and "
+            f"send it again. {self._danger}"
+        )
+
+    @property
     def no_such_answer(self) -> str:
         """A thumb for something that is not an answer of this conversation."""
         return "I can't find the answer that this is about."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -154,10 +155,9 @@ def environment(var: Path, apis: dict[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """One installation for all tests; what a test did to it is mended after it."""
-    tmp_path = tmp_path_factory.mktemp("clinic")
+@contextmanager
+def opened_clinic(var: Path, **more: str) -> Iterator[Clinic]:
+    """An installation with everything around it; `more` are settings beyond the channels'."""
     stand_ins: dict[str, Any] = {
         "twilio": twilio.Twilio(),
         "telegram": telegram.Telegram(),
@@ -170,9 +170,10 @@ def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic
         served.start()
     settings = load_settings(
         {
-            **environment(tmp_path, {name: served.url for name, served in providers.items()}),
+            **environment(var, {name: served.url for name, served in providers.items()}),
             "MEDASSIST_PORT": str(free_port()),
             "MEDASSIST_RASA_PORT": str(free_port()),
+            **more,
         }
     )
     engine = open_database(settings.database_url)
@@ -187,13 +188,22 @@ def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic
     rasa.channels = built.channels()
     rasa.start()
     front_door.start()
-    yield built
-    front_door.stop()
-    for server in (built.rasa, *built.more):
-        server.stop()
-    for served in providers.values():
-        served.stop()
-    engine.dispose()
+    try:
+        yield built
+    finally:
+        front_door.stop()
+        for server in (built.rasa, *built.more):
+            server.stop()
+        for served in providers.values():
+            served.stop()
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """One installation for all tests; what a test did to it is mended after it."""
+    with opened_clinic(tmp_path_factory.mktemp("clinic")) as opened:
+        yield opened
 
 
 @pytest.fixture

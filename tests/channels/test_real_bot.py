@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,9 @@ class RealClinic:
         return html.unescape(re.sub(r"<[^>]+>", " ", page))
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClinic]:
-    var = tmp_path_factory.mktemp("var")
+@contextmanager
+def real_clinic(var: Path, **more: str) -> Iterator[RealClinic]:
+    """The real bot with every channel on; `more` are settings beyond the channels'."""
     stand_ins: dict[str, Any] = {
         "twilio": twilio.Twilio(),
         "telegram": telegram.Telegram(),
@@ -92,19 +92,22 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClinic]:
     for served in providers.values():
         served.start()
     wanted = environment(var, {name: served.url for name, served in providers.items()})
-    before = dict(os.environ)
-    os.environ.update(wanted)
-    try:
-        bot = start_bot(var)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    del wanted["MEDASSIST_VAR"], wanted["MEDASSIST_INTERNAL_SECRET"]
+    bot = start_bot(var, **wanted, **more)
     engine = open_database(bot.settings.database_url)
-    yield RealClinic(bot, engine, stand_ins)
-    engine.dispose()
-    stop_bot(bot)
-    for served in providers.values():
-        served.stop()
+    try:
+        yield RealClinic(bot, engine, stand_ins)
+    finally:
+        engine.dispose()
+        stop_bot(bot)
+        for served in providers.values():
+            served.stop()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClinic]:
+    with real_clinic(tmp_path_factory.mktemp("var")) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

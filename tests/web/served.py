@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from medassist.web.patience import LARGEST_HEAD, PatientProtocol
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -30,6 +32,8 @@ class Served:
             host="127.0.0.1",
             port=self.port,
             log_level="error",
+            http=PatientProtocol,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
             ws="none",  # Sanic holds websockets at a version that uvicorn cannot load
             timeout_graceful_shutdown=1,
         )

@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from markupsafe import Markup
@@ -368,6 +368,7 @@ def own_address(to: str) -> str:
     """`to` if it is a page of the console, else the console's first page."""
     parts = urlsplit(to)
     is_ours = not parts.scheme and not parts.netloc and "\\" not in to and to.isprintable()
+    is_ours = is_ours and ".." not in unquote(parts.path).split("/")
     if is_ours and (parts.path == "/staff" or parts.path.startswith("/staff/")):
         return to
     return "/staff"
