@@ -272,7 +272,9 @@ class Hub:
         return found
 
     def hear(self, sender: str, event: Event) -> None:
-        """Show what another front door tells. Where there is no room, the record has it."""
+        """Show what another front door tells. Where there is little room, the record has it."""
+        if sender not in self._conversations and len(self) >= MOST_CONVERSATIONS // 2:
+            return  # the rest is for those who use this front door
         with suppress(TooManyError):
             self.conversation(sender).hear(event)
 

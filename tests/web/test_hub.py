@@ -57,6 +57,29 @@ def test_there_is_a_most_of_conversations(monkeypatch: pytest.MonkeyPatch) -> No
         hub.conversation("d")
 
 
+def test_what_other_doors_tell_takes_half_of_the_room_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "MOST_CONVERSATIONS", 6)
+    hub = Hub(Clock())
+    known = hub.conversation("one")
+    for number in range(10):
+        hub.hear(f"elsewhere {number}", Event("reply", said("m.0")))
+    hub.hear("one", Event("reply", said("m.0")))
+    assert len(hub) == 3
+    assert len(known.recent()) == 1
+
+
+def test_what_another_door_tells_is_not_told_on() -> None:
+    told: list[Event] = []
+    hub = Hub(Clock(), lambda _sender, event: told.append(event))
+    hub.hear("one", Event("reply", said("m.0")))
+    assert not hub.conversation("one").publish(Event("reply", said("m.0")))
+    assert told == []
+    assert hub.conversation("one").publish(Event("reply", said("m.1")))
+    assert [event.message["id"] for event in told] == ["m.1"]
+
+
 def test_what_was_said_is_kept_for_minutes_only() -> None:
     clock = Clock()
     conversation = Hub(clock).conversation("one")
