@@ -175,8 +175,8 @@ def files_of_settings(environ: Mapping[str, str] | None = None) -> dict[str, Pat
     return named_files(os.environ if environ is None else environ)
 
 
-_OF_OTHERS = ("MEDASSIST_PYTHON", "MEDASSIST_TEST_", "MEDASSIST_VERSION")
-"""Read by scripts/setup, by the tests, and by the Compose file."""
+_OF_OTHERS = ("PYTHON", "TEST_", "VERSION")
+"""What names begin with, after our own, that scripts/setup, tests and the Compose file read."""
 
 
 def unknown_settings(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
@@ -188,7 +188,7 @@ def unknown_settings(environ: Mapping[str, str] | None = None) -> dict[str, str 
         key
         for key in env
         if key.startswith("MEDASSIST_")
-        and not key.startswith(_OF_OTHERS)
+        and not key.removeprefix("MEDASSIST_").startswith(_OF_OTHERS)
         and key not in asked.keys_read
         and key.removesuffix("_FILE") not in asked.keys_read
     ]

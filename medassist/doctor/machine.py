@@ -23,6 +23,8 @@ ENGINES_SECRETS = "/run/secrets/"
 
 LITTLE_DISK = 2 * 1024**3
 NO_DISK = 256 * 1024**2
+"""Bytes free where SQLite keeps everything; `NEEDED_WITHOUT` where the databases are elsewhere."""
+NEEDED_WITHOUT = 16 * 1024**2
 
 
 def packages(_settings: Settings) -> Iterator[Finding]:
@@ -182,10 +184,11 @@ def var_folder(settings: Settings) -> Iterator[Finding]:
         )
         return
     room = shutil.disk_usage(there).free
-    said = f"{room / 1024**3:.1f} GB free at {var}."
-    if room < NO_DISK:
+    said = f"{room / 1024**2:,.0f} MB free at {var}."
+    here = settings.database_url.startswith("sqlite")
+    if room < (NO_DISK if here else NEEDED_WITHOUT):
         yield Finding(PROBLEM, "disk", f"{said} Nothing more can be kept. Make room.")
-    elif room < LITTLE_DISK:
+    elif here and room < LITTLE_DISK:
         yield Finding(WARNING, "disk", f"{said} Make room soon.")
     else:
         yield Finding(OK, "disk", said)
