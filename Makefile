@@ -45,6 +45,16 @@ crowd: setup-dev ## hold 200 conversations on the website at once (three minutes
 	@$(BIN)/medassist train
 	@$(BIN)/python -m benchmarks.crowd
 
+hostile: setup-dev ## send 10,000 hostile messages by every channel, and 1,400 through the real bot
+	@$(BIN)/medassist train
+	@MEDASSIST_HOSTILE=10000 $(BIN)/pytest -s tests/security/test_hostile_messages.py tests/security/test_hostile_bot.py
+
+fuzz: setup-dev ## send 150 requests of each kind to every address of the front door
+	@MEDASSIST_FUZZ=150 $(BIN)/pytest tests/security/test_fuzzing.py
+
+sbom: setup ## write docs/licences.md and reports/sbom.json, the bill of materials
+	@$(BIN)/python scripts/sbom.py
+
 docs: setup ## write the pages that are made from the data
 	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
 
@@ -55,4 +65,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench compare crowd check docs lock
+.PHONY: help setup setup-dev run test eval bench compare crowd check hostile fuzz sbom docs lock

@@ -130,7 +130,7 @@ def test_printed_settings_hold_no_secret() -> None:
             "MEDASSIST_ALERT_URLS": "mailto://user:hush@clinic.example",
             "MEDASSIST_ALERT_WEBHOOK_URL": "https://clinic.example/hush",
             "MEDASSIST_ALERT_WEBHOOK_SECRET": "hush",
-            "MEDASSIST_INTERNAL_SECRET": "hush",
+            "MEDASSIST_INTERNAL_SECRET": "hush-hush-hush-hush",
             "MEDASSIST_METRICS_TOKEN": "hush-hush-hush-hush",
             "MEDASSIST_OIDC_ISSUER": "https://clinic.example",
             "MEDASSIST_OIDC_CLIENT_ID": "us",

@@ -291,7 +291,7 @@ def test_a_handover_of_an_erased_chat_ends_without_a_word(
 
 
 def test_a_wrong_secret_is_said_as_such(database: Engine, rasa: RasaApi) -> None:
-    wrong = Hand(database, rasa, MEDASSIST_INTERNAL_SECRET="guessed")
+    wrong = Hand(database, rasa, MEDASSIST_INTERNAL_SECRET="guessed-by-somebody")
     with pytest.raises(NotToldError, match="status 401"):
         wrong.patients.tell_patient("web-1", "hello", {"id": "1"})
     wrong.patients.close()
