@@ -19,6 +19,7 @@ from medassist.medicines.answers import Answers, load_answers
 from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
 from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
 from medassist.staff.command import users_app
+from medassist.staff.privacy_command import privacy_app
 from medassist.storage.database import migrate, open_database
 
 FIRST_ADMIN = "admin"
@@ -35,6 +36,7 @@ answers_app = typer.Typer(
 )
 app.add_typer(answers_app, name="answers")
 app.add_typer(users_app, name="users")
+app.add_typer(privacy_app, name="privacy")
 
 
 def main() -> None:
@@ -48,6 +50,7 @@ def one_line_errors() -> Iterator[None]:
     """Turn what a person can mend into one line on standard error and exit code 1."""
     from medassist.conversation_client import NotRunningError
     from medassist.medicines.export import ExportError
+    from medassist.privacy.erasure import ErasureError
     from medassist.staff.accounts import AccountError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
@@ -64,6 +67,7 @@ def one_line_errors() -> Iterator[None]:
         SafetyFileError,
         AccountError,
         ExportError,
+        ErasureError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None

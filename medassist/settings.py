@@ -22,6 +22,7 @@ from medassist.environment import (
     switch,
     web_address,
 )
+from medassist.privacy_settings import PrivacySettings, read_privacy
 
 __all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
 
@@ -68,6 +69,7 @@ class Settings:
     embed_origins: tuple[str, ...]
     new_conversations: int
     channels: ChannelSettings
+    privacy: PrivacySettings
 
     @property
     def front_door_url(self) -> str:
@@ -140,4 +142,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         embed_origins=origins(env, "MEDASSIST_EMBED_ORIGINS"),
         new_conversations=count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
         channels=read_channels(env, public_url),
+        privacy=read_privacy(env),
     )

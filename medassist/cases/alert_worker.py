@@ -1,4 +1,4 @@
-"""`python -m medassist.cases.alert_worker`: delivers the alerts and keeps the clocks.
+"""`python -m medassist.cases.alert_worker`: delivers the alerts, keeps the clocks, tidies daily.
 
 Each target has a thread of its own, so that one that hangs delays no other. All that the worker
 knows is in the database: it may be killed at any moment, and several may run.
@@ -33,6 +33,7 @@ from medassist.cases.alerts import (
 from medassist.cases.clocks import Clocks
 from medassist.cases.hours import read_clinic
 from medassist.cases.patient import Patients
+from medassist.privacy import retention
 from medassist.regions import numbers_for
 from medassist.settings import SettingsError, load_settings
 from medassist.storage.database import open_database
@@ -137,6 +138,7 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
     """
     settings = load_settings()
     engine = open_database(settings.database_url)
+    tracker = open_database(settings.tracker_database_url)
     patients = Patients(settings)
     clocks = Clocks(
         engine,
@@ -155,6 +157,18 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
         )
         for target, send in targets.items()
     ]
+    threads.append(
+        threading.Thread(
+            target=_again_and_again,
+            args=(
+                lambda: retention.run_if_due(engine, tracker, settings.privacy, stop),
+                retention.LOOK_EVERY_SECONDS,
+                stop,
+            ),
+            name=retention.JOB,
+            daemon=True,
+        )
+    )
     for thread in threads:
         thread.start()
     logger.info("Alerts go to: %s", ", ".join(targets) or "nobody (no target is set)")
@@ -174,6 +188,7 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
     patients.close()
     engine.dispose()
+    tracker.dispose()
 
 
 def main() -> None:

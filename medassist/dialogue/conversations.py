@@ -14,11 +14,13 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
-from sqlalchemy import Index, and_, delete, event, func, or_, select
+from sqlalchemy import Index, and_, event, func, or_, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from medassist.privacy.erasure import erase_stored
 from medassist.settings import load_settings
+from medassist.storage.rasa_tables import erased, lock_conversation, times_erased
 from medassist.triage.findings import Facts
 
 ERASE_SLOT = "erase_conversation"
@@ -29,6 +31,9 @@ LATEST = 10
 
 _STORED = "events_stored"
 """Attribute of a tracker of ours: how many of its events the database holds already."""
+
+_ERASED = "times_erased"
+"""Attribute of a tracker of ours: how often its conversation was erased before it was read."""
 
 _READ_IN_PART = {"user", "bot", "action", "slot", "user_featurization", "entities"}
 """Kinds of events of which older ones may be left out. Any other (pause, rewind, forms …) changes
@@ -83,7 +88,8 @@ class ConversationStore(SQLTrackerStore):
         )
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
-        _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        for later in (_by_kind, erased):  # databases of earlier versions lack them
+            later.create(self.engine, checkfirst=True)
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
@@ -93,6 +99,7 @@ class ConversationStore(SQLTrackerStore):
         for later ones.
         """
         with self.session_scope() as session:
+            before = times_erased(session.connection(), sender_id)
             needed = self._needed(session, sender_id)
         if needed is None or not self.domain:
             tracker = await super().retrieve(sender_id)
@@ -101,6 +108,7 @@ class ConversationStore(SQLTrackerStore):
             tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
         if tracker is not None:
             setattr(tracker, _STORED, len(tracker.events))
+            setattr(tracker, _ERASED, before)
         return tracker
 
     def _needed(self, session: Session, sender_id: Text) -> Optional[List[Text]]:
@@ -144,7 +152,8 @@ class ConversationStore(SQLTrackerStore):
         """Store the new events, or, if the person asked for it, remove all of them.
 
         The events of the running turn live in memory only, so erasing instead of saving
-        leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.)
+        leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.) A turn
+        during which the conversation was erased by anyone is not stored either.
         """
         if not tracker.get_slot(ERASE_SLOT):
             await super().save(tracker)
@@ -152,18 +161,22 @@ class ConversationStore(SQLTrackerStore):
                 setattr(tracker, _STORED, len(tracker.events))
             return
         with self.session_scope() as session:
-            session.execute(
-                delete(self.SQLEvent).where(self.SQLEvent.sender_id == tracker.sender_id)
-            )
+            erase_stored(session.connection(), tracker.sender_id)
             session.commit()
 
     def _additional_events(
         self, session: Session, tracker: DialogueStateTracker
     ) -> Iterator[Event]:
-        """The tracker's events that are not stored yet.
+        """The tracker's events that are not stored yet; none of a turn that was erased meanwhile.
 
         Rasa counts the stored ones, which a conversation read in part does not hold.
         """
+        lock_conversation(session.connection(), tracker.sender_id)
+        times = times_erased(session.connection(), tracker.sender_id)
+        if not hasattr(tracker, _ERASED):  # Rasa saves a new conversation before its first turn
+            setattr(tracker, _ERASED, times)
+        if times > getattr(tracker, _ERASED):
+            return iter(())
         stored = getattr(tracker, _STORED, None)
         if stored is None:
             return super()._additional_events(session, tracker)
@@ -173,3 +186,4 @@ class ConversationStore(SQLTrackerStore):
 def _write_ahead(connection: Any, _record: Any) -> None:
     """SQLite's write-ahead log: a turn is as safe, and waits for the disk once, not thrice."""
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
