@@ -52,6 +52,7 @@ def one_line_errors() -> Iterator[None]:
     from medassist.medicines.export import ExportError
     from medassist.privacy.erasure import ErasureError
     from medassist.staff.accounts import AccountError
+    from medassist.storage.backup import BackupError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
     from medassist.triage.safety_files import SafetyFileError
@@ -68,6 +69,7 @@ def one_line_errors() -> Iterator[None]:
         AccountError,
         ExportError,
         ErasureError,
+        BackupError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -168,6 +170,40 @@ def run() -> None:
 
     supervisor.run(wanted, ready, lambda: stopping)
     typer.echo("Stopped.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, or - for standard output.")],
+) -> None:
+    """Write both databases into one file; medassist may go on meanwhile."""
+    from medassist.storage.backup import backup_to_file, write_backup
+
+    settings = load_settings()
+    both = open_database(settings.database_url), open_database(settings.tracker_database_url)
+    if str(file) == "-":
+        manifest = write_backup(*both, sys.stdout.buffer)
+    else:
+        manifest = backup_to_file(*both, file)
+    typer.echo(f"Back-up {manifest.summary}.", err=True)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The back-up, or - for standard input.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Drop all that the databases hold now.")
+    ] = False,
+) -> None:
+    """Put a back-up into empty databases. Stop medassist first."""
+    from medassist.storage.backup import restore as put_back
+    from medassist.storage.backup import seekable
+
+    settings = load_settings()
+    both = open_database(settings.database_url), open_database(settings.tracker_database_url)
+    with seekable(file) as source:
+        manifest = put_back(*both, source, replace)
+    typer.echo(f"Restored a back-up {manifest.summary}.")
 
 
 @app.command()
