@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,16 +17,17 @@ from medassist.privacy.erasure import (
     erase,
     receipts,
 )
+from medassist.privacy.export import held_of, write_export
 from medassist.privacy.retention import Retention
 from medassist.settings import SettingsError, load_settings
 from medassist.staff import audit
 from medassist.storage.database import migrate, open_database
-from medassist.storage.tables import cases
+from medassist.storage.tables import cases, now
 
 BY = "(command line)"
 
 privacy_app = typer.Typer(
-    help="What is kept of people: erase, receipts, retention.", no_args_is_help=True
+    help="What is kept of people: export, erase, receipts, retention.", no_args_is_help=True
 )
 
 Conversation = Annotated[str, typer.Option(help="The conversation's name.")]
@@ -86,6 +88,25 @@ def privacy_erase(
             typer.echo(f"Case {number} ({level}) is still open, without the person's words.")
 
 
+@privacy_app.command("export")
+def privacy_export(
+    into: Annotated[Path, typer.Option(help="A folder for the two files.")],
+    conversation: Conversation = "",
+    case: CaseNumber | None = None,
+    channel: Channel = "",
+    person: Person = "",
+) -> None:
+    """Write all that is held of a person, as JSON and as a page."""
+    engine, tracker = _databases()
+    named = _named(engine, conversation, case, channel, person)
+    written = write_export(held_of(engine, tracker, named), into, now())
+    for one in named:
+        audit.record(engine, account=BY, role="", action="export", object=f"conversation {one}")
+    for path in written:
+        typer.echo(f"Written: {path}")
+    typer.echo("Look through it before you hand it out: it also holds notes and names of staff.")
+
+
 def _open_cases(engine: Engine, conversation: str) -> list[tuple[int, str]]:
     query = select(cases.c.id, cases.c.level).where(
         cases.c.conversation == conversation, cases.c.status == "open"
@@ -106,14 +127,14 @@ def privacy_receipts() -> None:
 
 @privacy_app.command("retention")
 def privacy_retention(
-    now: Annotated[bool, typer.Option("--now", help="Remove now what is too old.")] = False,
+    at_once: Annotated[bool, typer.Option("--now", help="Remove now what is too old.")] = False,
 ) -> None:
     """Say how long what is kept; the alert worker removes once a day what is older."""
     settings = load_settings()
     for what, days in asdict(settings.privacy).items():
         kept = "for ever" if days is None else f"{days} days"
         typer.echo(f"{what.replace('_', ' '):<14} {kept}")
-    if now:
+    if at_once:
         removed = Retention(*_databases(), settings.privacy).run()
         for what, count in removed.items():
             typer.echo(f"  {count:>6}  {what} removed")
