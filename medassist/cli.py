@@ -53,6 +53,7 @@ def one_line_errors() -> Iterator[None]:
     from medassist.privacy.erasure import ErasureError
     from medassist.staff.accounts import AccountError
     from medassist.storage.backup import BackupError
+    from medassist.storage.going import MigrationError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
     from medassist.triage.safety_files import SafetyFileError
@@ -70,6 +71,7 @@ def one_line_errors() -> Iterator[None]:
         ExportError,
         ErasureError,
         BackupError,
+        MigrationError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -204,6 +206,20 @@ def restore(
     with seekable(file) as source:
         manifest = put_back(*both, source, replace)
     typer.echo(f"Restored a back-up {manifest.summary}.")
+
+
+@app.command("migrate")
+def migrate_to(
+    to: Annotated[str, typer.Option(help="A migration, such as 0003; else the newest.")] = "",
+    back: Annotated[
+        bool, typer.Option("--back", help="Go back, though it drops what is newer.")
+    ] = False,
+) -> None:
+    """Bring the tables to this release, or back to an earlier one's."""
+    from medassist.storage.going import go_to
+
+    gone = go_to(open_database(load_settings().database_url), to or None, back)
+    typer.echo(f"The tables were at {gone.before or 'nothing'} and are at {gone.after}.")
 
 
 @app.command()

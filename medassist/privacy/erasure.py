@@ -6,12 +6,14 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from medassist.storage.rasa_tables import (
     erased,
@@ -226,10 +228,18 @@ def _new_number() -> str:
 
 
 def _empty_the_write_ahead_log(engine: Engine) -> None:
-    """SQLite's log still holds the pages as they were; nothing is lost by emptying it."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
+    """SQLite's log still holds the pages as they were; nothing is lost by emptying it.
+
+    Nobody waits for it: while others read, it stays, and is overwritten later.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+        connection.exec_driver_sql("PRAGMA busy_timeout=200")
+        with suppress(OperationalError):
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
 
 
 def conversations_at(engine: Engine, channel: str, person: str) -> list[str]:

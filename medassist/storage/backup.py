@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from alembic import command
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import JSON, DateTime, MetaData, Table, func, insert, inspect, select, text
 from sqlalchemy.engine import Connection, Engine
 
 from medassist import __version__
 from medassist.storage.database import migrate, migration_config
+from medassist.storage.going import known_revisions, stored_revision
 from medassist.storage.rasa_tables import erased, events, rasa_metadata
 from medassist.storage.tables import metadata, now
 
@@ -37,7 +37,6 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 OURS, CHATS = "ours", "conversations"
-_VERSIONS = "medassist_migrations"
 _ROWS = 500
 """Rows that are read or written at once."""
 
@@ -98,12 +97,6 @@ def _stored(connection: Connection, names: set[str]) -> list[Table]:
     return list(there.sorted_tables)
 
 
-def _revision(connection: Connection) -> str:
-    if not inspect(connection).has_table(_VERSIONS):
-        raise BackupError("There is nothing to back up: this database has no tables of ours.")
-    return str(connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar())
-
-
 def write_backup(engine: Engine, tracker: Engine, into: IO[bytes]) -> Manifest:
     """Write all of our database and of the chats; `into` need not be seekable."""
     rows: dict[str, int] = {}
@@ -115,7 +108,9 @@ def write_backup(engine: Engine, tracker: Engine, into: IO[bytes]) -> Manifest:
         archive = stack.enter_context(
             zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
         )
-        revision = _revision(ours)
+        revision = stored_revision(ours)
+        if revision is None:
+            raise BackupError("There is nothing to back up: this database has no tables of ours.")
         for where, connection, names in (
             (OURS, ours, set(metadata.tables)),
             (CHATS, chats, {events.name}),
@@ -219,8 +214,7 @@ def restore(engine: Engine, tracker: Engine, source: IO[bytes], replace: bool = 
     with archive:
         manifest = read_manifest(archive)
         config = migration_config(engine)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if manifest.revision not in known:
+        if manifest.revision not in known_revisions(engine):
             raise BackupError(
                 f"This back-up is of a later medassist (migration {manifest.revision}). "
                 "Restore it with that one."

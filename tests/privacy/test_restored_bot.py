@@ -82,8 +82,9 @@ def test_restored_into_an_empty_database_the_conversation_goes_on(
     )
     try:
         answer = bot.say("how should i store it", before.sender)
-        said = " ".join(reply.get("text") or "" for reply in answer).lower()
-        assert "baclofen" in said  # the medicine was named before the back-up only
+        # Both the medicine and the overdose were named before the back-up only.
+        assert "baclofen" in [(r.get("custom") or {}).get("medicine") for r in answer]
+        assert "not called 911 yet" in " ".join(r.get("text") or "" for r in answer)
         bot.say("she can't breathe", before.sender)
     finally:
         stop_bot(bot)
