@@ -35,6 +35,12 @@ def database() -> Engine:
 
 
 @lru_cache(maxsize=1)
+def conversations() -> Engine:
+    """The database in which Rasa keeps the conversations, opened at first use."""
+    return open_database(load_settings().tracker_database_url)
+
+
+@lru_cache(maxsize=1)
 def numbers() -> Mapping[str, str]:
     """The region's phone numbers, by their placeholders."""
     return numbers_for(load_settings())

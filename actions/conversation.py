@@ -7,7 +7,6 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
-from sqlalchemy import delete, select, update
 
 from actions.answer import PERSON, ActionAnswer, ActionInform, answer_topic
 from actions.base import (
@@ -15,6 +14,7 @@ from actions.base import (
     answers,
     as_of,
     clinic_words,
+    conversations,
     database,
     intent_of,
     latest_text,
@@ -25,9 +25,9 @@ from actions.base import (
 )
 from actions.danger import respond_to_report
 from actions.staff import alert_staff
-from medassist.cases.events import add_event
 from medassist.medicines.wording import TOPIC_QUESTIONS, question_about
-from medassist.storage.tables import case_events, cases, content_gaps, labels, thumbs
+from medassist.privacy.erasure import PERSON as BY_THE_PERSON
+from medassist.privacy.erasure import erase
 
 LIKELY = 0.12
 """A candidate below this confidence is not worth offering as a choice."""
@@ -246,23 +246,16 @@ class ActionForgetMe(GuardedAction):
 
 
 def forget(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
-    """Remove the person's words from our tables; the transcript goes when this turn is saved.
+    """Erase the conversation; this turn, which only Rasa's memory holds, is then not stored.
 
     A case keeps the fact that it existed (level, time), not what was written.
     """
-    with database().begin() as connection:
-        for table in (content_gaps, thumbs, labels):
-            connection.execute(delete(table).where(table.c.conversation == tracker.sender_id))
-        own_cases = select(cases.c.id).where(cases.c.conversation == tracker.sender_id)
-        connection.execute(
-            update(case_events)
-            .where(case_events.c.case_id.in_(own_cases))
-            .values(detail={"erased": "at the person's request"})
-        )
-        for case_id in connection.execute(own_cases).scalars().all():
-            add_event(connection, case_id, "erased")  # so that open pages of staff notice
+    receipt = erase(
+        database(), conversations(), tracker.sender_id, by=BY_THE_PERSON, in_own_turn=True
+    )
     dispatcher.utter_message(
-        text="Done. I have deleted this chat. You can start a new one any time.",
-        json_message={"erased": True},
+        text="Done. I have deleted this chat. You can start a new one any time. "
+        f"The number of this deletion is {receipt.number}.",
+        json_message={"erased": True, "receipt": receipt.number},
     )
     return [SlotSet("erase_conversation", True)]

@@ -22,6 +22,7 @@ from medassist.medicines.files import Medicine, MedicineFileError, read_medicine
 from medassist.scaling_settings import address_of
 from medassist.settings import Settings, SettingsError, load_settings
 from medassist.staff.command import users_app
+from medassist.staff.privacy_command import privacy_app
 from medassist.storage.database import migrate, one_at_a_time, open_database
 
 FIRST_ADMIN = "admin"
@@ -48,6 +49,7 @@ answers_app = typer.Typer(
 )
 app.add_typer(answers_app, name="answers")
 app.add_typer(users_app, name="users")
+app.add_typer(privacy_app, name="privacy")
 
 
 def main() -> None:
@@ -61,7 +63,10 @@ def one_line_errors() -> Iterator[None]:
     """Turn what a person can mend into one line on standard error and exit code 1."""
     from medassist.conversation_client import NotRunningError
     from medassist.medicines.export import ExportError
+    from medassist.privacy.erasure import ErasureError
     from medassist.staff.accounts import AccountError
+    from medassist.storage.backup import BackupError
+    from medassist.storage.going import MigrationError
     from medassist.supervisor import StartError
     from medassist.training import TrainingError
     from medassist.triage.safety_files import SafetyFileError
@@ -77,6 +82,9 @@ def one_line_errors() -> Iterator[None]:
         SafetyFileError,
         AccountError,
         ExportError,
+        ErasureError,
+        BackupError,
+        MigrationError,
     ) as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -238,6 +246,54 @@ def doctor(
     typer.echo(in_all(findings))
     if any(finding.kind == PROBLEM for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, or - for standard output.")],
+) -> None:
+    """Write both databases into one file; medassist may go on meanwhile."""
+    from medassist.storage.backup import backup_to_file, write_backup
+
+    settings = load_settings()
+    both = open_database(settings.database_url), open_database(settings.tracker_database_url)
+    if str(file) == "-":
+        manifest = write_backup(*both, sys.stdout.buffer)
+    else:
+        manifest = backup_to_file(*both, file)
+    typer.echo(f"Back-up {manifest.summary}.", err=True)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The back-up, or - for standard input.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Drop all that the databases hold now.")
+    ] = False,
+) -> None:
+    """Put a back-up into empty databases. Stop medassist first."""
+    from medassist.storage.backup import restore as put_back
+    from medassist.storage.backup import seekable
+
+    settings = load_settings()
+    both = open_database(settings.database_url), open_database(settings.tracker_database_url)
+    with seekable(file) as source:
+        manifest = put_back(*both, source, replace)
+    typer.echo(f"Restored a back-up {manifest.summary}.")
+
+
+@app.command("migrate")
+def migrate_to(
+    to: Annotated[str, typer.Option(help="A migration, such as 0003; else the newest.")] = "",
+    back: Annotated[
+        bool, typer.Option("--back", help="Go back, though it drops what is newer.")
+    ] = False,
+) -> None:
+    """Bring the tables to this release, or back to an earlier one's."""
+    from medassist.storage.going import go_to
+
+    gone = go_to(open_database(load_settings().database_url), to or None, back)
+    typer.echo(f"The tables were at {gone.before or 'nothing'} and are at {gone.after}.")
 
 
 @app.command()

@@ -28,6 +28,7 @@ from medassist.environment import (
     with_files,
 )
 from medassist.operations_settings import OperationsSettings, read_operations
+from medassist.privacy_settings import PrivacySettings, read_privacy
 from medassist.scaling_settings import LOOPBACK, ScalingSettings, read_scaling
 
 __all__ = [
@@ -84,6 +85,7 @@ class Settings:
     channels: ChannelSettings
     operations: OperationsSettings
     scaling: ScalingSettings
+    privacy: PrivacySettings
 
     @property
     def front_door_url(self) -> str:
@@ -167,6 +169,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         channels=read_channels(env, public_url),
         operations=read_operations(env),
         scaling=read_scaling(env, front_door_port, rasa_port, action_port),
+        privacy=read_privacy(env),
     )
 
 

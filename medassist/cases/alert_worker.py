@@ -1,4 +1,4 @@
-"""`python -m medassist.cases.alert_worker`: delivers the alerts and keeps the clocks.
+"""`python -m medassist.cases.alert_worker`: delivers the alerts, keeps the clocks, tidies daily.
 
 Each target has a thread of its own, so that one that hangs delays no other. All that the worker
 knows is in the database: it may be killed at any moment, and several may run.
@@ -35,6 +35,7 @@ from medassist.cases.clocks import Clocks
 from medassist.cases.hours import read_clinic
 from medassist.cases.patient import Patients
 from medassist.logging_setup import set_up_logging
+from medassist.privacy import retention
 from medassist.regions import numbers_for
 from medassist.settings import Settings, SettingsError, load_settings
 from medassist.storage.database import open_database
@@ -141,6 +142,7 @@ def work(
     """
     settings = settings or load_settings()
     engine = open_database(settings.database_url)
+    tracker = open_database(settings.tracker_database_url)
     patients = Patients(settings)
     clocks = Clocks(
         engine,
@@ -161,6 +163,18 @@ def work(
         )
         for target, send in targets.items()
     ]
+    threads.append(
+        threading.Thread(
+            target=_again_and_again,
+            args=(
+                lambda: retention.run_if_due(engine, tracker, settings.privacy, stop),
+                retention.LOOK_EVERY_SECONDS,
+                stop,
+            ),
+            name=retention.JOB,
+            daemon=True,
+        )
+    )
     for thread in threads:
         thread.start()
     logger.info("Alerts go to: %s", ", ".join(targets) or "nobody (no target is set)")
@@ -184,6 +198,7 @@ def work(
         doors.server_close()
     patients.close()
     engine.dispose()
+    tracker.dispose()
 
 
 def _doors(settings: Settings, heartbeat: Heartbeat, engine: Engine) -> AlertDoors | None:

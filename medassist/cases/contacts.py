@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
+from medassist.privacy.erasure import forget_address
 from medassist.storage.tables import contacts, now
 
 REPLY_WINDOWS = {"whatsapp": timedelta(hours=24), "messenger": timedelta(hours=24)}
@@ -110,15 +111,12 @@ def forget_contact_when_told(engine: Engine, conversation: str) -> None:
 
 
 def forget_contact(engine: Engine, conversation: str) -> None:
-    """Remove the address. Only a wish for no more messages is kept, for the carriers want it."""
+    """Remove the address, unless they have written again. A wish for no more messages stays."""
+    mine = (contacts.c.conversation == conversation, contacts.c.erased_at.is_not(None))
     with engine.begin() as connection:
-        connection.execute(
-            delete(contacts).where(
-                contacts.c.conversation == conversation,
-                contacts.c.opted_out_at.is_(None),
-                contacts.c.erased_at.is_not(None),  # they may have written again
-            )
-        )
+        taken = update(contacts).where(*mine).values(line=contacts.c.line)  # takes the row
+        if connection.execute(taken).rowcount:
+            forget_address(connection, conversation)
 
 
 def barrier(engine: Engine, conversation: str, at: datetime | None = None) -> str | None:

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from medassist.cases.contacts import Contact
 from medassist.channels.in_order import InOrder
-from medassist.channels.queues import Inbox, Incoming, Outbox, Waiting, tidy
+from medassist.channels.queues import Inbox, Incoming, Outbox, Waiting
 from medassist.channels.reader import Reader
 from medassist.channels.sender import FIRST_PAUSE, Sender
 from medassist.channels.speaker import MessagingOutput, Rendered, Reply, Speaker
@@ -35,9 +35,6 @@ logger = logging.getLogger(__name__)
 
 PROVIDER_SECONDS = 10.0
 """How long a provider may take to answer a call of its API."""
-
-TIDY_SECONDS = 24 * 3600.0
-"""Between two removals of what has been kept long enough."""
 
 OnNewMessage = Callable[[UserMessage], Awaitable[Any]]
 
@@ -162,7 +159,6 @@ class MessagingInput(InputChannel):
         running.tasks = [
             loop.create_task(running.inbox.run()),
             loop.create_task(running.outbox.run()),
-            loop.create_task(self._tidy()),
         ]
 
     async def _stop(self) -> None:
@@ -177,14 +173,6 @@ class MessagingInput(InputChannel):
         running.provider.shutdown(wait=False)
         running.database.shutdown(wait=True)
         self.engine.dispose()
-
-    async def _tidy(self) -> None:
-        while True:
-            try:
-                await self.in_database(tidy, self.engine)
-            except Exception as error:
-                logger.error("Old messages could not be removed: %s", type(error).__name__)
-            await asyncio.sleep(TIDY_SECONDS)
 
     @property
     def running(self) -> Running:

@@ -29,9 +29,6 @@ from medassist.storage.tables import (
 CLAIM_SECONDS = 30.0
 """How long a claim holds when nobody prolongs it, such as after a crash."""
 
-KEPT = {"incoming": timedelta(days=365), "outgoing": timedelta(days=30), "full": timedelta(days=30)}
-"""How long a row without content is kept: to know a repeat, a provider's report, a link by."""
-
 
 LONGEST_LINE: int = contacts.c.line.type.length
 LONGEST_ADDRESS: int = contacts.c.address.type.length
@@ -317,15 +314,3 @@ def forget_words(engine: Engine, conversation: str) -> None:
             )
             .values(conversation="", content=None)
         )
-
-
-def tidy(engine: Engine, at: datetime | None = None) -> None:
-    """Remove what has been kept long enough."""
-    at = at or now()
-    with engine.begin() as connection:
-        for table, moment, kept in (
-            (incoming_messages, incoming_messages.c.done_at, KEPT["incoming"]),
-            (outgoing_messages, outgoing_messages.c.done_at, KEPT["outgoing"]),
-            (full_replies, full_replies.c.said_at, KEPT["full"]),
-        ):
-            connection.execute(delete(table).where(moment < at - kept))

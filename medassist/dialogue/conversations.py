@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     create_engine,
-    delete,
     event,
     func,
     insert,
@@ -32,7 +31,9 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
+from medassist.privacy.erasure import erase_stored
 from medassist.settings import load_settings
+from medassist.storage.rasa_tables import erased, lock_conversation, times_erased
 from medassist.triage.findings import Facts
 
 ERASE_SLOT = "erase_conversation"
@@ -43,6 +44,9 @@ LATEST = 10
 
 _STORED = "events_stored"
 """Attribute of a tracker of ours: how many of its events the database holds already."""
+
+_ERASED = "times_erased"
+"""Attribute of a tracker of ours: how often its conversation was erased before it was read."""
 
 _READ_IN_PART = {"user", "bot", "action", "slot", "user_featurization", "entities"}
 """Kinds of events of which older ones may be left out. Any other (pause, rewind, forms …) changes
@@ -123,7 +127,8 @@ class ConversationStore(SQLTrackerStore):
             self.engine: Engine = _open_once(self.engine.url)
             self.sessionmaker = sessionmaker(bind=self.engine)
         with suppress(IntegrityError, ProgrammingError):  # another Rasa makes it at this moment
-            _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+            for later in (_by_kind, erased):  # databases of earlier versions lack them
+                later.create(self.engine, checkfirst=True)
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
@@ -135,11 +140,13 @@ class ConversationStore(SQLTrackerStore):
         if not self.domain:
             return None
         with self.engine.connect() as connection:
+            before = times_erased(connection, sender_id)
             events = [json.loads(data) for data in self._needed(connection, sender_id)]
         if not events:
             return None
         tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
         setattr(tracker, _STORED, len(tracker.events))
+        setattr(tracker, _ERASED, before)
         return tracker
 
     def _needed(self, connection: Connection, sender_id: Text) -> List[Text]:
@@ -175,12 +182,12 @@ class ConversationStore(SQLTrackerStore):
         """Store the new events, or, if the person asked for it, remove all of them.
 
         The events of the running turn live in memory only, so erasing instead of saving
-        leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.)
+        leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.) A turn
+        during which the conversation was erased by anyone is not stored either.
         """
         if tracker.get_slot(ERASE_SLOT):
             with self.engine.begin() as connection:
-                of_sender = _events.c.sender_id == tracker.sender_id
-                connection.execute(delete(_events).where(of_sender))
+                erase_stored(connection, tracker.sender_id)
             return
         await self.stream_events(tracker)
         with self.engine.begin() as connection:
@@ -194,8 +201,15 @@ class ConversationStore(SQLTrackerStore):
     ) -> List[Dict[Text, Any]]:
         """The rows of the tracker's events that are not stored yet.
 
-        A tracker that was not read from here holds its whole session, so the stored are counted.
+        There are none of a turn that was erased meanwhile. A tracker that was not read from here
+        holds its whole session, so the stored are counted.
         """
+        lock_conversation(connection, tracker.sender_id)
+        times = times_erased(connection, tracker.sender_id)
+        if not hasattr(tracker, _ERASED):  # Rasa saves a new conversation before its first turn
+            setattr(tracker, _ERASED, times)
+        if times > getattr(tracker, _ERASED):
+            return []
         stored = getattr(tracker, _STORED, None)
         if stored is None:
             start = connection.execute(_CUT_AND_START, {"sender": tracker.sender_id}).one().start
@@ -234,5 +248,6 @@ def _open_once(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _write_ahead(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
 
     return engine

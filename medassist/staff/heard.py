@@ -7,32 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    case,
-    func,
-    inspect,
-    select,
-)
+from sqlalchemy import case, func, inspect, select
 from sqlalchemy.engine import Connection, Engine
 
-events = Table(
-    "events",
-    MetaData(),
-    Column("id", Integer, primary_key=True),
-    Column("sender_id", String(255)),
-    Column("type_name", String(255)),
-    Column("timestamp", Float),
-    Column("intent_name", String(255)),
-    Column("data", Text),
-)
-"""Rasa's table, as far as it concerns us. It has an index on `id` and `sender_id` only."""
+from medassist.storage.rasa_tables import events
 
 MOST_MESSAGES = 50_000
 """The newest messages of a period that are counted."""

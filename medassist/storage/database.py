@@ -56,6 +56,7 @@ def open_database(url: str) -> Engine:
     def _configure(connection, _record):  # type: ignore[no-untyped-def]
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
 
     return engine
 

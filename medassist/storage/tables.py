@@ -56,7 +56,7 @@ content_gaps = Table(
     "content_gaps",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("conversation", String(255), nullable=False),
+    Column("conversation", String(255), nullable=False, index=True),
     Column("medicine", String(200), nullable=False),
     Column("topic", String(50), nullable=False),
     Column("question", Text, nullable=False),
@@ -276,3 +276,25 @@ full_replies = Table(
     Column("said_at", DateTime(timezone=True), nullable=False, default=now),
 )
 """Replies that a text message has room for in part only; their link has the token."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", String(40), nullable=False, unique=True),
+    Column("at", DateTime(timezone=True), nullable=False, default=now),
+    Column("conversation", String(255), nullable=False, index=True),
+    Column("by", String(100), nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+"""Receipts: that a conversation was erased, when, at whose hand, and how many rows of what."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("claimed_by", String(40)),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("done_at", DateTime(timezone=True)),
+)
+"""Work done once a day by one of the workers: who has it now, and when it was last done."""
