@@ -22,11 +22,14 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
 
+from medassist.nlu.all_cores import at_once
 from medassist.nlu.features import as_matrix, given_level, weigh
 from medassist.nlu.parts import CLAUSES
 
 _FEATURE_WEIGHT = "meaning_weight"
 Scores = NDArray[np.float64]
+Fit = Tuple[Scores, Scores, List[Text]]
+"""Coefficients (features by intents), intercepts, and the intents in their order."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -110,10 +113,8 @@ class TopicClassifier(IntentClassifier, GraphComponent):
     def _matrix(self, messages: List[Message]) -> scipy.sparse.csr_matrix:
         return as_matrix(messages, self._config[_FEATURE_WEIGHT])
 
-    def _fit(
-        self, x: scipy.sparse.csr_matrix, y: NDArray[Any]
-    ) -> Tuple[Scores, Scores, List[Text]]:
-        """Coefficients (features by intents), intercepts and intents: one against all others."""
+    def _fit(self, x: scipy.sparse.csr_matrix, y: NDArray[Any]) -> Fit:
+        """Fit each intent against all others."""
         c, rounds = self._config["C"], self._config["max_iter"]
         model = LinearSVC(C=c, max_iter=rounds, random_state=0).fit(x, y)
         return model.coef_.T, model.intercept_, list(model.classes_)
@@ -127,8 +128,13 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         examples = [m for m in training_data.intent_examples if m.get(TEXT) and not given_level(m)]
         x = self._matrix(examples)
         y = np.array([m.get(INTENT) for m in examples])
-        temperature = self._temperature_of(x, y)
-        coefficients, intercepts, intents = self._fit(x, y)
+        fitted, held = train_test_split(
+            np.arange(len(y)), test_size=self._config["held_out"], random_state=0, stratify=y
+        )
+        (coefficients, intercepts, intents), without_held = at_once(
+            lambda: self._fit(x, y), lambda: self._fit(x[fitted], y[fitted])
+        )
+        temperature = _temperature(without_held, x[held], y[held])
         with self._storage.write_to(self._resource) as folder:
             np.savez(
                 folder / "linear.npz",
@@ -138,22 +144,6 @@ class TopicClassifier(IntentClassifier, GraphComponent):
             meta = {"intents": intents, "temperature": temperature}
             (folder / "intents.json").write_text(json.dumps(meta), encoding="utf-8")
         return self._resource
-
-    def _temperature_of(self, x: scipy.sparse.csr_matrix, y: NDArray[Any]) -> float:
-        """The temperature that makes the confidence on held-out examples most truthful."""
-        fitted, held = train_test_split(
-            np.arange(len(y)), test_size=self._config["held_out"], random_state=0, stratify=y
-        )
-        coefficients, intercepts, intents = self._fit(x[fitted], y[fitted])
-        scores = x[held] @ coefficients + intercepts
-        truth = np.searchsorted(intents, y[held])
-
-        def loss(temperature: float) -> float:
-            return -float(
-                log_softmax(scores / temperature, axis=1)[np.arange(len(truth)), truth].mean()
-            )
-
-        return float(minimize_scalar(loss, bounds=(0.02, 5.0), method="bounded").x)
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Rank the intents of each message, and of each clause of it."""
@@ -173,3 +163,16 @@ class TopicClassifier(IntentClassifier, GraphComponent):
             message.set("intent", ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
         return messages
+
+
+def _temperature(fit: Fit, x: scipy.sparse.csr_matrix, y: NDArray[Any]) -> float:
+    """The temperature that makes the confidence of a fit on held-out examples most truthful."""
+    coefficients, intercepts, intents = fit
+    scores = x @ coefficients + intercepts
+    truth = np.searchsorted(intents, y)
+
+    def loss(temperature: float) -> float:
+        chances = log_softmax(scores / temperature, axis=1)
+        return -float(chances[np.arange(len(truth)), truth].mean())
+
+    return float(minimize_scalar(loss, bounds=(0.02, 5.0), method="bounded").x)

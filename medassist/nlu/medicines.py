@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
 import scipy.sparse
@@ -17,6 +17,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.medicines.files import read_medicines
 from medassist.medicines.names import MedicineNames, Mention
+from medassist.nlu.all_cores import of_each
 from medassist.nlu.parts import with_parts
 from medassist.settings import load_settings
 
@@ -89,15 +90,17 @@ class MedicineRecognizer(GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Mask the examples too: features must see at training what they see in use."""
-        for message in training_data.training_examples:
-            text = message.get(TEXT)
-            if text:
-                self._mask(message, text)
+        messages = [m for m in training_data.training_examples if m.get(TEXT)]
+        found = of_each(self._names.find, [m.get(TEXT) for m in messages])
+        for message, mentions in zip(messages, found):
+            self._mask(message, message.get(TEXT), mentions)
         return training_data
 
-    def _mask(self, message: Message, text: Text) -> List[Mention]:
+    def _mask(
+        self, message: Message, text: Text, found: Optional[List[Mention]] = None
+    ) -> List[Mention]:
         """Give the message its mentions and the view that classifiers read."""
-        mentions = self._names.find(text)
+        mentions = self._names.find(text) if found is None else found
         masked = self._names.mask(text, mentions).translate(APOSTROPHES)
         message.set(MASKED_TEXT, masked)
         message.set(MENTIONS, mentions)

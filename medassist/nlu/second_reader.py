@@ -20,6 +20,7 @@ from scipy.special import expit, logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
+from medassist.nlu.all_cores import at_once
 from medassist.nlu.encoder import MEANING_VIEWS
 from medassist.nlu.features import as_matrix, given_level, weigh
 from medassist.triage.findings import Assessment, Level, Opinion
@@ -104,7 +105,7 @@ class SecondReader:
             )
             return model.fit(wide, ranks >= lowest)
 
-        emergency, urgent = linear(2), linear(1)
+        emergency, urgent = at_once(lambda: linear(2), lambda: linear(1))
         networks = [_network(deep, ranks, seed) for seed in range(_NETWORKS)]
         arrays = (
             np.hstack([emergency.coef_.T, urgent.coef_.T]),

@@ -17,6 +17,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.medicines.files import read_medicines
+from medassist.nlu.all_cores import of_each
 from medassist.nlu.details import INTENT_RANKING
 from medassist.nlu.medicines import MENTIONS
 from medassist.nlu.parts import CLAUSES, PASSAGES
@@ -124,7 +125,7 @@ class TriageGate(GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Let the second reader learn from the examples that have a level."""
         examples = [m for m in training_data.intent_examples if m.get(TEXT)]
-        reader = SecondReader.learn(examples, [self._assess_alone(m) for m in examples])
+        reader = SecondReader.learn(examples, of_each(self._assess_alone, examples))
         with self._storage.write_to(self._resource) as folder:
             reader.save(folder)
         return self._resource
