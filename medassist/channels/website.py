@@ -6,9 +6,10 @@ secret and takes each reply as soon as it is said, so that it can stream it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from typing import Any, Awaitable, Callable, Dict, Optional, Set, Text
 
 import httpx
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
@@ -73,6 +74,7 @@ class WebsiteInput(InputChannel):
         self._settings = settings
         # One client for all replies, and no proxy between two addresses on loopback.
         self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
+        self._turns: Set["asyncio.Future[None]"] = set()
 
     @classmethod
     def name(cls) -> Text:
@@ -111,7 +113,9 @@ class WebsiteInput(InputChannel):
                 input_channel=self.name(),
                 message_id=message_id,
             )
-            request.app.add_task(self._handle(on_new_message, message, output))
+            turn = asyncio.ensure_future(self._handle(on_new_message, message, output))
+            self._turns.add(turn)  # the loop alone would let go of it in the middle
+            turn.add_done_callback(self._turns.discard)
             return response.json({"accepted": message_id}, status=HTTPStatus.ACCEPTED)
 
         return webhook
