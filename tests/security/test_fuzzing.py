@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from unittest import SkipTest
 
 import pytest
 import schemathesis
@@ -52,6 +51,9 @@ CHECKS = [
 ]
 BY_THE_SERVER = {400}
 """What uvicorn answers to what is no HTTP, before an address is looked at."""
+
+OURS = ("medassist", "uvicorn")
+"""Whose log may hold no traceback; the stand-in behind is not tested here."""
 
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 
@@ -112,16 +114,28 @@ def assert_is_plain(response: Response, path: str) -> None:
         assert len(said.strip()) >= 10
 
 
-EVERYTHING = [(method, path) for method, path in sorted(operations()) if path not in ENDLESS]
+def kinds(operation: dict[str, Any]) -> list[GenerationMode]:
+    """What can be sent: where any text fits and there is nothing else, nothing can be wrong."""
+    places = [p for p in operation.get("parameters", []) if "case_id" in str(p)]
+    if places or "application/json" in str(operation.get("requestBody")):
+        return [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+    return [GenerationMode.POSITIVE]
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=str)
-@pytest.mark.parametrize(("method", "path"), EVERYTHING, ids=[" ".join(one) for one in EVERYTHING])
+EVERYTHING = [
+    (method, path, mode)
+    for (method, path), operation in sorted(operations().items())
+    if path not in ENDLESS | ENDS_SESSIONS
+    for mode in kinds(operation)
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode"), EVERYTHING, ids=[f"{m} {p} {k.value}" for m, p, k in EVERYTHING]
+)
 def test_whatever_is_sent_is_answered_as_described(
     target: Target, caplog: pytest.LogCaptureFixture, method: str, path: str, mode: GenerationMode
 ) -> None:
-    if path in ENDS_SESSIONS:
-        pytest.skip("it would sign the tester out")
     operation = operations()[method, path]
     strategy = SCHEMA[path][method].as_strategy(generation_mode=mode)
 
@@ -140,8 +154,6 @@ def test_whatever_is_sent_is_answered_as_described(
             case.validate_response(response, checks=CHECKS)
 
     caplog.set_level(logging.WARNING)
-    try:
-        attack()
-    except SkipTest:  # schemathesis's way to say that nothing could be wrong here
-        pytest.skip("whatever is sent fits")
-    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    attack()
+    broken = [r.getMessage() for r in caplog.records if r.exc_info and r.name.startswith(OURS)]
+    assert broken == []
