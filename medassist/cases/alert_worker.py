@@ -206,7 +206,7 @@ def _doors(settings: Settings, heartbeat: Heartbeat, engine: Engine) -> AlertDoo
     if port is None:
         return None
     try:
-        return AlertDoors(port, heartbeat, engine, token)
+        return AlertDoors(port, heartbeat, engine, token, settings.scaling.host)
     except OSError as error:
         raise SettingsError(
             f"MEDASSIST_ALERTS_METRICS_PORT: port {port} cannot be used ({error.strerror})."
