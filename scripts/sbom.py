@@ -128,7 +128,10 @@ def bill() -> dict[str, object]:
         str(Path(sys.executable).with_name("uv")), "tool", "run", "-q", "--from", TOOL,
         "cyclonedx-py", "environment", sys.executable, "--of", "JSON", "--output-reproducible",
     ]  # fmt: skip
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SystemExit(f"{TOOL} did not make the bill: {type(error).__name__}.") from None
     whole: dict[str, list[dict[str, object]]] = json.loads(done.stdout)
     wanted = set(locked())
     components = [c for c in whole["components"] if tidy(str(c["name"])) in wanted]
