@@ -1,4 +1,4 @@
-"""Starts the action server: `python -m actions.serve --actions actions --port 5055`.
+"""Starts the action server: `python -m actions.serve --port 5055`.
 
 It is that of `rasa_sdk`, behind the installation's secret, with our logs and our doors.
 """
@@ -32,6 +32,7 @@ def main() -> None:
     rasa_sdk.utils.configure_colored_logging = lambda *_: None  # what is set up stays so
     rasa_sdk.utils.update_sanic_log_level = lambda *_: None
     plugin_manager().register(Doors(secret))
+    sys.argv[1:] = ["--actions", "actions", *sys.argv[1:]]
     rasa_sdk.__main__.main()
 
 

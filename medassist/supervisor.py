@@ -166,7 +166,7 @@ def action_server(settings: Settings, secret: str, host: str) -> Server:
     port = settings.action_port
     return Server(
         "action server",
-        [sys.executable, "-m", "actions.serve", "--actions", "actions", "--port", str(port)],
+        [sys.executable, "-m", "actions.serve", "--port", str(port)],
         port,
         "/health",
         _log(settings, "actions"),
