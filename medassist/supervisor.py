@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from medassist.cases.alert_targets import senders
-from medassist.cases.hours import read_clinic
+from medassist.cases.clinics import Clinics
 from medassist.settings import LOOPBACK, ROOT, Settings
 
 START_SECONDS = 240
@@ -98,7 +98,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     Raises SettingsError when the worker could not start: a bad alert target or clinic file.
     """
     senders(settings)
-    read_clinic(settings.data)
+    Clinics(settings)
     logs = settings.var / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     secret = settings.internal_secret or secrets.token_urlsafe(32)

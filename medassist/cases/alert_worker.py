@@ -30,10 +30,9 @@ from medassist.cases.alerts import (
     renew,
     take_next,
 )
+from medassist.cases.clinics import Clinics
 from medassist.cases.clocks import Clocks
-from medassist.cases.hours import read_clinic
 from medassist.cases.patient import Patients
-from medassist.regions import numbers_for
 from medassist.settings import SettingsError, load_settings
 from medassist.storage.database import open_database
 
@@ -138,13 +137,7 @@ def work(stop: threading.Event, parent: int | None = None) -> None:
     settings = load_settings()
     engine = open_database(settings.database_url)
     patients = Patients(settings)
-    clocks = Clocks(
-        engine,
-        settings,
-        read_clinic(settings.data),
-        numbers_for(settings)["emergency_number"],
-        patients,
-    )
+    clocks = Clocks(engine, settings, Clinics(settings), patients)
     targets = senders(settings)
     threads = [
         threading.Thread(

@@ -49,7 +49,7 @@ class Reader:
     async def _answer(self, contact: Contact, row: Waiting) -> None:
         text = str(row.content.get("text") or "").strip()
         kind = str(row.content.get("kind") or "unknown")
-        words = self._channel.words
+        words = self._channel.words_at(contact.line)
         key = f"{self._channel.name()}.{row.digest[:32]}"
         if kind == "text" and not text:
             kind = "empty"
@@ -82,6 +82,7 @@ class Reader:
                         contact.conversation,
                         input_channel=channel.name(),
                         message_id=message_id,
+                        metadata=channel.clinics.metadata(channel.clinic_at(contact.line)),
                     )
                 )
             except Exception as error:  # the log must not hold what a person wrote
@@ -89,7 +90,8 @@ class Reader:
                 broken = True
         said = await channel.in_database(channel.outbox.replied_to, contact.conversation, key)
         if broken or (not said and not await self.is_held(contact)):
-            await self.say(contact, f"{key}.failed", channel.words.failed, "failed")
+            words = channel.words_at(contact.line)
+            await self.say(contact, f"{key}.failed", words.failed, "failed")
 
     async def say(self, contact: Contact, key: Text, text: Text, about: Text) -> None:
         """Words of the channel itself; staff see them in the transcript."""

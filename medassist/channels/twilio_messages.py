@@ -130,7 +130,7 @@ class TwilioInput(MessagingInput):
                 return response.text("", status=HTTPStatus.NOT_FOUND)
             person = self.address_of(form.get("From", ""))
             if not await self.take([incoming(form, line, person)]):
-                return twiml(self.words.not_read)
+                return twiml(self.words_at(line).not_read)
             return twiml()
 
         @webhook.post("/status")

@@ -17,6 +17,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.cases.clinics import METADATA
 from medassist.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -34,9 +35,10 @@ class WebsiteOutput(OutputChannel):
         settings: Settings,
         front_door: httpx.AsyncClient,
         message_id: Optional[Text] = None,
+        clinic: Optional[Text] = None,
     ) -> None:
         self._settings, self._front_door = settings, front_door
-        self._message_id = message_id
+        self._message_id, self._clinic = message_id, clinic
         self._count = 0
 
     @classmethod
@@ -55,7 +57,7 @@ class WebsiteOutput(OutputChannel):
         try:
             await self._front_door.post(
                 f"{self._settings.front_door_url}/internal/replies",
-                json={"conversation": recipient_id, "reply": reply},
+                json={"conversation": recipient_id, "reply": reply, "clinic": self._clinic},
                 headers={SECRET_HEADER: self._settings.internal_secret or ""},
             )
         except httpx.HTTPError as error:
@@ -105,13 +107,15 @@ class WebsiteInput(InputChannel):
                 return response.json({"error": "forbidden"}, status=HTTPStatus.FORBIDDEN)
             body = request.json or {}
             message_id = str(body.get("id") or "")
-            output = WebsiteOutput(self._settings, self._front_door, message_id)
+            clinic = str(body.get("clinic") or "")
+            output = WebsiteOutput(self._settings, self._front_door, message_id, clinic)
             message = UserMessage(
                 str(body.get("text") or ""),
                 output,
                 str(body["conversation"]),
                 input_channel=self.name(),
                 message_id=message_id,
+                metadata={METADATA: clinic} if clinic else None,
             )
             request.app.add_task(self._handle(on_new_message, message, output))
             return response.json({"accepted": message_id}, status=HTTPStatus.ACCEPTED)

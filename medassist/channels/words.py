@@ -23,9 +23,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Words:
-    """`emergency` is how the emergency number is said ("911")."""
+    """`emergency` is how the emergency number is said ("911"); `clinic` its name, if it has one."""
 
     emergency: str
+    clinic: str | None = None
 
     @property
     def danger(self) -> str:
@@ -68,15 +69,17 @@ class Words:
     @property
     def help(self) -> str:
         """What the carriers want as the answer to HELP, with what a person in need must know."""
+        who = f"{self.clinic}: I am" if self.clinic else "I am"
         return (
-            f"{self.danger} I am a robot for questions about medicines: text me one. "
+            f"{self.danger} {who} a robot for questions about medicines: text me one. "
             "Message rates may apply. Reply STOP to end."
         )
 
     @property
     def welcome(self) -> str:
         """The answer to START."""
+        where = f" of {self.clinic}" if self.clinic else ""
         return (
-            "I am a robot that answers questions about medicines. What would you like to know? "
-            f"{self.danger}"
+            f"I am a robot{where} that answers questions about medicines. "
+            f"What would you like to know? {self.danger}"
         )

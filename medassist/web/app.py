@@ -17,8 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from medassist.cases.hours import read_clinic
-from medassist.regions import read_regions
+from medassist.cases.clinics import Clinics
 from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
 from medassist.web.chat import Chat
@@ -36,9 +35,9 @@ from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
 from medassist.web.security import SECURITY_HEADERS, SecurityHeaders
 from medassist.web.thumbs import Thumbs
+from medassist.web.voices import Voices
 from medassist.web.webhooks import Webhooks
 from medassist.web.widget import Widget
-from medassist.web.words import Words
 
 HERE = Path(__file__).resolve().parent
 
@@ -61,15 +60,15 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses with the secret
     if not settings.internal_secret:
         logger.error("MEDASSIST_INTERNAL_SECRET is not set, so no answer can reach the page.")
-    region = read_regions(settings.data)[settings.region]
-    words = Words(region.emergency.say)
+    clinics = Clinics(settings)
+    voices = Voices(clinics)
     rasa = RasaServer(settings)
-    delivery = Delivery(rasa, words, pace)
+    delivery = Delivery(rasa, pace)
     hub = Hub()
     engine = open_database(settings.database_url)
     newcomers = Newcomers(settings.new_conversations)
-    webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
-    console = Console(engine, settings, rasa, region)
+    webhooks = Webhooks(settings, clinics, pace.give_up_reaching, pace.try_again)
+    console = Console(engine, settings, rasa, clinics)
 
     def close_streams() -> None:
         for close in (hub.close, *console.closers):
@@ -86,13 +85,13 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
 
     return Starlette(
         routes=[
-            *Widget(region, read_clinic(settings.data)).routes(),
-            *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine)).routes(),
-            *Replies(hub, words, settings.internal_secret).routes(),
+            *Widget(clinics, voices).routes(),
+            *Chat(hub, rasa, delivery, voices, pace, newcomers, Thumbs(engine)).routes(),
+            *Replies(hub, voices, settings.internal_secret).routes(),
             *Health(rasa).routes(),
             *console_routes(console),
             *webhooks.routes(),
-            *FullReplies(engine, region).routes(),
+            *FullReplies(engine, clinics).routes(),
             Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static")), name="static"),
         ],
         middleware=[

@@ -16,13 +16,14 @@ from starlette.routing import Route
 from medassist.medicines.feedback import LONGEST_WHY
 from medassist.web.bodies import read_object
 from medassist.web.conversation_key import KEY_HEADER, is_key, new_key, sender_id
-from medassist.web.delivery import Delivery
+from medassist.web.delivery import Delivery, Outgoing
 from medassist.web.history import Message, as_iso, message, stored_messages
 from medassist.web.hub import Conversation, Event, Hub, TooFastError, TooManyError
 from medassist.web.newcomers import Newcomers
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer, UnreachableError
 from medassist.web.thumbs import Thumbs, ThumbsError
+from medassist.web.voices import Voices
 from medassist.web.words import LONGEST_TEXT, Words
 
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -51,7 +52,7 @@ class Chat:
         hub: Hub,
         rasa: RasaServer,
         delivery: Delivery,
-        words: Words,
+        voices: Voices,
         pace: Pace,
         newcomers: Newcomers,
         thumbs: Thumbs,
@@ -59,7 +60,7 @@ class Chat:
         self._hub = hub
         self._rasa = rasa
         self._delivery = delivery
-        self._words = words
+        self._voices = voices
         self._pace = pace
         self._newcomers = newcomers
         self._thumbs = thumbs
@@ -77,13 +78,15 @@ class Chat:
     async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
         key = new_key()
-        self._admit(request, self._found(sender_id(key)))
+        words = self._voices.answering(request)
+        self._admit(request, self._found(sender_id(key), words), words)
         return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
         """Take a message; 202 at once, its replies come by the stream."""
+        words = self._voices.answering(request)
         sender, conversation = self._conversation(request)
-        body = await read_object(request, too_large=self._words.too_long)
+        body = await read_object(request, too_large=words.too_long)
         identity, text = body.get("id"), body.get("text")
         if not isinstance(identity, str) or not _MESSAGE_ID.fullmatch(identity):
             raise HTTPException(400, 'A message needs an "id" of its own, such as a UUID.')
@@ -91,18 +94,18 @@ class Chat:
             raise HTTPException(400, 'A message needs a "text".')
         text = as_typed(text)
         if not text:
-            raise HTTPException(400, self._words.empty)
+            raise HTTPException(400, words.empty)
         if len(text) > LONGEST_TEXT:
-            raise HTTPException(413, self._words.too_long)
-        self._admit(request, conversation)
+            raise HTTPException(413, words.too_long)
+        self._admit(request, conversation, words)
         try:
             new = conversation.accept(
                 message(identity, "person", text, None, None, as_iso(time.time()))
             )
         except TooFastError as error:
-            raise self._too_fast(error) from None
+            raise _too_fast(error, words) from None
         if new:
-            self._delivery.start(conversation, sender, identity, text)
+            self._delivery.start(conversation, Outgoing(sender, identity, text, words))
         return JSONResponse({"accepted": identity}, status_code=202)
 
     async def events(self, request: Request) -> Response:
@@ -126,11 +129,12 @@ class Chat:
     async def history(self, request: Request) -> Response:
         """All that was said, each message once, in order, and the thumbs given for it."""
         sender, conversation = self._conversation(request)
-        messages = await self._messages(sender, conversation)
+        messages = await self._messages(sender, conversation, self._voices.answering(request))
         return JSONResponse({"messages": messages, "thumbs": await self._thumbs.given(sender)})
 
     async def thumb(self, request: Request) -> Response:
         """Keep what somebody thinks of an answer in their own conversation."""
+        words = self._voices.answering(request)
         sender, conversation = self._conversation(request)
         body = await read_object(request)
         identity, up, why = body.get("message"), body.get("up"), body.get("why") or ""
@@ -142,23 +146,25 @@ class Chat:
         try:
             conversation.count_thumb()
         except TooFastError as error:
-            raise self._too_fast(error) from None
+            raise _too_fast(error, words) from None
         answer = find_answer(identity, (event.message for event in conversation.recent()))
         if answer is None:
-            answer = find_answer(identity, await self._messages(sender, conversation))
+            answer = find_answer(identity, await self._messages(sender, conversation, words))
         if answer is None:
-            raise HTTPException(404, self._words.no_such_answer)
+            raise HTTPException(404, words.no_such_answer)
         try:
             await self._thumbs.record(sender, answer, up, why)
         except ThumbsError:
-            raise HTTPException(503, self._words.thumb_not_kept) from None
+            raise HTTPException(503, words.thumb_not_kept) from None
         return JSONResponse({"kept": identity})
 
-    async def _messages(self, sender: str, conversation: Conversation) -> list[Message]:
+    async def _messages(
+        self, sender: str, conversation: Conversation, words: Words
+    ) -> list[Message]:
         try:
             tracker = await self._rasa.tracker(sender)
         except UnreachableError:
-            raise HTTPException(503, self._words.no_history) from None
+            raise HTTPException(503, words.no_history) from None
         return conversation.completed(stored_messages(tracker))
 
     def _conversation(self, request: Request) -> tuple[str, Conversation]:
@@ -167,29 +173,26 @@ class Chat:
         if not is_key(key):
             raise HTTPException(401, f"This needs a conversation's key in the header {KEY_HEADER}.")
         sender = sender_id(key)
-        return sender, self._found(sender)
+        return sender, self._found(sender, self._voices.answering(request))
 
-    def _found(self, sender: str) -> Conversation:
+    def _found(self, sender: str, words: Words) -> Conversation:
         try:
             return self._hub.conversation(sender)
         except TooManyError:
-            raise HTTPException(503, self._words.too_busy) from None
+            raise HTTPException(503, words.too_busy) from None
 
-    def _admit(self, request: Request, conversation: Conversation) -> None:
+    def _admit(self, request: Request, conversation: Conversation, words: Words) -> None:
         """Count a conversation that speaks for the first time here; one may make up a key."""
         if conversation.admitted:
             return
         seconds = self._newcomers.admit(request.client.host if request.client else "")
         if seconds:
-            raise HTTPException(
-                429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
-            )
+            raise HTTPException(429, words.too_many_new, headers={"Retry-After": str(seconds)})
         conversation.admitted = True
 
-    def _too_fast(self, error: TooFastError) -> HTTPException:
-        return HTTPException(
-            429, self._words.too_fast(error.seconds), {"Retry-After": str(error.seconds)}
-        )
+
+def _too_fast(error: TooFastError, words: Words) -> HTTPException:
+    return HTTPException(429, words.too_fast(error.seconds), {"Retry-After": str(error.seconds)})
 
 
 def find_answer(identity: str, messages: Iterable[Message]) -> Message | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
+from dataclasses import dataclass
 
 from medassist.web.history import (
     Message,
@@ -36,18 +37,27 @@ def own_reply(text: str, reason: str, message_id: str) -> Message:
     )
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A message for Rasa. `words` are those of the clinic that it is for."""
+
+    sender: str
+    id: str
+    text: str
+    words: Words
+
+
 class Delivery:
     """Messages on their way, each a task of its own."""
 
-    def __init__(self, rasa: RasaServer, words: Words, pace: Pace) -> None:
+    def __init__(self, rasa: RasaServer, pace: Pace) -> None:
         self._rasa = rasa
-        self._words = words
         self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, conversation: Conversation, sender: str, message_id: str, text: str) -> None:
+    def start(self, conversation: Conversation, said: Outgoing) -> None:
         """Deliver a message in the background; all that comes of it is published."""
-        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text))
+        task = asyncio.create_task(self._deliver(conversation, said))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -57,22 +67,18 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _deliver(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
-    ) -> None:
+    async def _deliver(self, conversation: Conversation, said: Outgoing) -> None:
         outcome = "failed"
         try:
-            outcome = await self._outcome(conversation, sender, message_id, text)
+            outcome = await self._outcome(conversation, said)
         except Exception as error:  # the log must not hold what a person wrote
             logger.error("A message was not delivered: %s", type(error).__name__)
-        conversation.close(message_id, sendable_again=outcome == "unreachable")
+        conversation.close(said.id, sendable_again=outcome == "unreachable")
         if outcome != "answered":
-            said = self._words.unreachable if outcome == "unreachable" else self._words.failed
-            conversation.publish(Event("reply", own_reply(said, outcome, message_id)))
+            why = said.words.unreachable if outcome == "unreachable" else said.words.failed
+            conversation.publish(Event("reply", own_reply(why, outcome, said.id)))
 
-    async def _outcome(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
-    ) -> str:
+    async def _outcome(self, conversation: Conversation, said: Outgoing) -> str:
         """See one message through: "answered", "unreachable" or "failed".
 
         When Rasa ends in the middle of a turn the message is in no tracker afterwards, so it is
@@ -80,31 +86,29 @@ class Delivery:
         """
         for handed_over in (1, 2):
             async with conversation.handing_over:
-                if not await self._hand_over(sender, message_id, text):
+                if not await self._hand_over(said):
                     return "unreachable"
-            if await conversation.is_answered(message_id, self._pace.slow):
+            if await conversation.is_answered(said.id, self._pace.slow):
                 return "answered"
-            found = await self._look_up(conversation, sender, message_id)
+            found = await self._look_up(conversation, said.sender, said.id)
             if found:
                 return found
             if handed_over == 1:
-                conversation.publish(
-                    Event("reply", own_reply(self._words.slow, "slow", message_id))
-                )
-            if await conversation.is_answered(message_id, self._pace.lost - self._pace.slow):
+                conversation.publish(Event("reply", own_reply(said.words.slow, "slow", said.id)))
+            if await conversation.is_answered(said.id, self._pace.lost - self._pace.slow):
                 return "answered"
-            found = await self._look_up(conversation, sender, message_id)
+            found = await self._look_up(conversation, said.sender, said.id)
             if found:
                 return found
         return "failed"
 
-    async def _hand_over(self, sender: str, message_id: str, text: str) -> bool:
+    async def _hand_over(self, said: Outgoing) -> bool:
         """Try until Rasa takes the message or the time is up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._pace.give_up_reaching
         while True:
             try:
-                await self._rasa.take(sender, message_id, text)
+                await self._rasa.take(said.sender, said.id, said.text, said.words.clinic)
             except UnreachableError as reason:
                 if loop.time() + self._pace.try_again >= deadline:
                     logger.warning("Rasa did not take a message: %s", reason)

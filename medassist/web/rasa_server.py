@@ -41,8 +41,8 @@ class RasaServer:
         await self._sending.aclose()
         await self._reading.aclose()
 
-    async def take(self, sender: str, message_id: str, text: str) -> None:
-        """Hand over one message; its replies come to `/internal/replies`. One try.
+    async def take(self, sender: str, message_id: str, text: str, clinic: str) -> None:
+        """Hand over one message for a clinic; its replies come to `/internal/replies`. One try.
 
         Raises UnreachableError when Rasa did not take it. A message that Rasa has got but did
         not confirm in time counts as taken.
@@ -50,7 +50,7 @@ class RasaServer:
         try:
             response = await self._sending.post(
                 f"{self._url}/webhooks/website/messages",
-                json={"conversation": sender, "id": message_id, "text": text},
+                json={"conversation": sender, "id": message_id, "text": text, "clinic": clinic},
                 headers={SECRET_HEADER: self._secret},
             )
         except httpx.ReadTimeout:

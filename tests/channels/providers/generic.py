@@ -49,7 +49,7 @@ class Partner:
             self.wrong.append("signature")
             return Response(status_code=401)
         said = json.loads(body)
-        if set(said) != {"id", "conversation", "text", "buttons", "from", "custom"}:
+        if set(said) != {"id", "conversation", "clinic", "text", "buttons", "from", "custom"}:
             self.wrong.append(f"fields {sorted(said)}")
         if request.headers.get("idempotency-key") != said["id"]:
             self.wrong.append("idempotency key")
