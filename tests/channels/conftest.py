@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,13 @@ def environment(var: Path, apis: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     """One installation for all tests; what a test did to it is mended after it."""
-    tmp_path = tmp_path_factory.mktemp("clinic")
+    with installation(tmp_path_factory.mktemp("clinic")) as built:
+        yield built
+
+
+@contextmanager
+def installation(tmp_path: Path, **more: str) -> Iterator[Clinic]:
+    """An installation that runs, with these settings beside those of all channels."""
     stand_ins: dict[str, Any] = {
         "twilio": twilio.Twilio(),
         "telegram": telegram.Telegram(),
@@ -173,12 +180,13 @@ def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic
             **environment(tmp_path, {name: served.url for name, served in providers.items()}),
             "MEDASSIST_PORT": str(free_port()),
             "MEDASSIST_RASA_PORT": str(free_port()),
+            **more,
         }
     )
     engine = open_database(settings.database_url)
     migrate(engine)
     turns = Turns()
-    agent = StandInAgent(turns)
+    agent = StandInAgent(turns, settings)
     front_door = Served(lambda: create_app(settings, QUICK), settings.front_door_port)
     rasa = RasaServer([], settings.rasa_port, agent)
     built = Clinic(
@@ -188,9 +196,9 @@ def standing_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic
     rasa.start()
     front_door.start()
     yield built
-    front_door.stop()
     for server in (built.rasa, *built.more):
         server.stop()
+    front_door.stop()
     for served in providers.values():
         served.stop()
     engine.dispose()
