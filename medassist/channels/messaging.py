@@ -105,6 +105,10 @@ class MessagingInput(InputChannel):
     async def show_typing(self, contact: Contact) -> None:
         """Show the person that an answer is coming, where the channel can."""
 
+    def invitation(self, contact: Contact) -> Optional[Dict[Text, Any]]:
+        """What may be sent when nothing else may, to ask the person to write; most have none."""
+        return None
+
     async def command(self, contact: Contact, row: Waiting, text: Text) -> bool:
         """Deal with a word that is the channel's own, such as STOP; whether Rasa needs it not."""
         return False

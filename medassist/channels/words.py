@@ -20,6 +20,19 @@ KINDS = {
 }
 """What a message can be that holds no words, and what we cannot do with it."""
 
+SENT = {
+    "picture": "a picture",
+    "sticker": "a sticker",
+    "voice": "a voice message",
+    "video": "a video",
+    "file": "a file",
+    "location": "a location",
+    "contact": "a contact card",
+    "empty": "a message without words",
+    "unknown": "a message of another kind",
+}
+"""What staff are told that a person sent; nothing of it is fetched or kept."""
+
 
 @dataclass(frozen=True)
 class Words:
@@ -37,6 +50,22 @@ class Words:
         """The reply to a message without words; the emergency line first if danger is about."""
         said = f"I can't {KINDS.get(kind, KINDS['unknown'])}. Please type it in words."
         return f"{self.danger} {said}" if dangerous else said
+
+    def not_passed_on(self, kind: str, dangerous: bool) -> str:
+        """The reply to a message without words while staff hold the conversation."""
+        said = (
+            f"The clinic's staff see that you sent {SENT.get(kind, SENT['unknown'])}, but they "
+            "can't open it here. Please tell them in words."
+        )
+        return f"{self.danger} {said}" if dangerous else said
+
+    @property
+    def too_fast(self) -> str:
+        """Said once when somebody sends more than is read."""
+        return (
+            f"{self.danger} You are sending messages faster than I can read them, so I am not "
+            "answering now. Please wait a minute, then write again."
+        )
 
     def not_looked_at(self, kind: str) -> str:
         """The reply to what came along with words that were read."""

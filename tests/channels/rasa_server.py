@@ -81,6 +81,9 @@ class StandInAgent:
     def is_ready(self) -> bool:
         return self.ready
 
+    async def parse_message(self, text: str) -> dict[str, Any]:
+        return {"triage": {"level": self.turns.sets.get(text, {}).get("level", "routine")}}
+
     def is_core_ready(self) -> bool:
         return self.ready
 
