@@ -10,6 +10,7 @@ from actions.base import (
     GuardedAction,
     answers,
     asked_before,
+    emergency_number,
     entities,
     intent_of,
     is_carried,
@@ -46,9 +47,9 @@ def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Vette
     A name whose spelling was repaired is said first, so that the person can see what was
     understood before they read on.
     """
-    text = as_text(answer, numbers(), known_situations(tracker))
+    text = as_text(answer, numbers(tracker), known_situations(tracker))
     if level_of(tracker) == "emergency":
-        text = f"If you have not called {numbers()['emergency_number']} yet, call now.\n{text}"
+        text = f"If you have not called {emergency_number(tracker)} yet, call now.\n{text}"
     for entity in entities(tracker, "medicine"):
         if entity["value"] == answer.medicine and not entity.get("exact", True):
             text = f"I read that as {entity['name']}.\n{text}"
@@ -75,7 +76,7 @@ def say_no_answer(
         dispatcher,
         f"{_NOT_SAID[withheld].format(medicine=said or medicine)}\n"
         "Your pharmacist can answer this, and the leaflet in the pack may help. "
-        f"If someone is in danger, call {numbers()['emergency_number']} now.",
+        f"If someone is in danger, call {emergency_number(tracker)} now.",
         [PERSON],
         {"topic": topic, "medicine": medicine, "answer_id": None, "level": level_of(tracker)},
     )
@@ -140,7 +141,7 @@ class ActionAnswer(GuardedAction):
         if urgent:
             dispatcher.utter_message(
                 text="Please call your pharmacist or prescriber today about this. Call "
-                f"{numbers()['emergency_number']} for trouble breathing, a seizure, fainting or "
+                f"{emergency_number(tracker)} for trouble breathing, a seizure, fainting or "
                 "bad confusion.",
                 json_message={"level": "urgent"},
             )

@@ -14,10 +14,10 @@ from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.engine import Engine
 
-from medassist.cases.hours import Clinic, read_clinic, words_about_staff
+from medassist.cases.clinics import Clinics
+from medassist.cases.hours import Clinic, words_about_staff
 from medassist.logging_setup import in_conversation
 from medassist.medicines.answers import Answers
-from medassist.regions import numbers_for
 from medassist.settings import load_settings
 from medassist.storage.database import open_database
 from medassist.storage.tables import now
@@ -41,9 +41,24 @@ def conversations() -> Engine:
 
 
 @lru_cache(maxsize=1)
-def numbers() -> Mapping[str, str]:
-    """The region's phone numbers, by their placeholders."""
-    return numbers_for(load_settings())
+def clinics() -> Clinics:
+    """The clinics of this installation."""
+    return Clinics(load_settings())
+
+
+def clinic_of(tracker: Tracker) -> Clinic:
+    """The clinic that this conversation is with; the connector has put it into each message."""
+    return clinics().in_metadata(tracker.latest_message.get("metadata"))
+
+
+def numbers(tracker: Tracker) -> Mapping[str, str]:
+    """The phone numbers of the clinic's region, by their placeholders."""
+    return clinics().numbers(clinic_of(tracker))
+
+
+def emergency_number(tracker: Tracker) -> str:
+    """How the emergency number of the clinic's region is said ("911")."""
+    return numbers(tracker)["emergency_number"]
 
 
 def answers() -> Answers:
@@ -51,15 +66,9 @@ def answers() -> Answers:
     return Answers(database(), approved_only=load_settings().require_approval)
 
 
-def clinic_words() -> str:
+def clinic_words(tracker: Tracker) -> str:
     """Whether the clinic's staff are there now, or when they are back, in plain words."""
-    return words_about_staff(clinic(), now())
-
-
-@lru_cache(maxsize=1)
-def clinic() -> Clinic:
-    """The clinic's name, hours and holidays."""
-    return read_clinic(load_settings().data)
+    return words_about_staff(clinic_of(tracker), now())
 
 
 class GuardedAction(Action):
@@ -108,7 +117,11 @@ def as_of(tracker: Tracker, event: Mapping[str, Any]) -> Tracker:
     return Tracker(
         tracker.sender_id,
         tracker.slots,
-        {**(event.get("parse_data") or {}), "text": event.get("text")},
+        {
+            **(event.get("parse_data") or {}),
+            "text": event.get("text"),
+            "metadata": tracker.latest_message.get("metadata"),
+        },
         tracker.events,
         tracker.is_paused(),
         tracker.followup_action,

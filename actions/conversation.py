@@ -16,11 +16,11 @@ from actions.base import (
     clinic_words,
     conversations,
     database,
+    emergency_number,
     intent_of,
     latest_text,
     level_of,
     message_in_doubt,
-    numbers,
     say_buttons,
 )
 from actions.danger import respond_to_report
@@ -57,7 +57,7 @@ class ActionClarify(GuardedAction):
 
     def reply(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         tries = int(tracker.get_slot("failed_tries") or 0) + 1
-        emergency = f"If someone is in danger, call {numbers()['emergency_number']} now."
+        emergency = f"If someone is in danger, call {emergency_number(tracker)} now."
         off_topic = intent_of(tracker) == "out_of_scope"
         choices = [] if off_topic else _choices(tracker)
         if tries >= 2:
@@ -172,7 +172,7 @@ def question_before_consent(tracker: Tracker) -> dict[str, Any] | None:
 
 def nobody_in_danger(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
     """After a no to the safety question, what was asked before it is answered."""
-    calmed = f"Good. If that changes, call {numbers()['emergency_number']} at once."
+    calmed = f"Good. If that changes, call {emergency_number(tracker)} at once."
     asked, words = message_in_doubt(tracker)
     kind = (tracker.latest_message.get("triage") or {}).get("kind")
     if level_of(tracker) != "routine" and kind in ("overdose", "withdrawal", "side_effect"):
@@ -193,12 +193,13 @@ def ask_for_person(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[E
     dispatcher.utter_message(
         text=" ".join(
             filter(
-                None, ("I have put this chat on the list of the clinic's staff.", clinic_words())
+                None,
+                ("I have put this chat on the list of the clinic's staff.", clinic_words(tracker)),
             )
         )
         + " I can't say when they will look at it. If it can't wait, call the clinic or a "
         "pharmacist. "
-        f"If someone is in danger, call {numbers()['emergency_number']} now.",
+        f"If someone is in danger, call {emergency_number(tracker)} now.",
         json_message={"level": "routine", "staff": "requested"},
     )
     return [SlotSet("failed_tries", 0)]

@@ -10,6 +10,7 @@ from actions.answer import PERSON, answer_also_asked, say_answer
 from actions.base import (
     GuardedAction,
     answers,
+    emergency_number,
     intent_of,
     latest_text,
     level_of,
@@ -67,17 +68,17 @@ def respond_to_report(
     if answer:
         say_answer(dispatcher, tracker, answer)
     else:
-        say_buttons(dispatcher, _general(report), [PERSON], {"level": level})
+        say_buttons(dispatcher, _general(tracker, report), [PERSON], {"level": level})
     if level != "routine":
         alert_staff(tracker, level, report.removeprefix("report_"))
         dispatcher.utter_message(text=f"{STAFF_TOLD} Still call today; don't wait for them.")
     return [SlotSet("failed_tries", 0), SlotSet("pending_topic", None)]
 
 
-def _general(report: str) -> str:
+def _general(tracker: Tracker, report: str) -> str:
     """What holds for any medicine, where there is no vetted answer for this one."""
-    emergency = numbers()["emergency_number"]
-    poison = numbers()["poison_line"]
+    emergency = emergency_number(tracker)
+    poison = numbers(tracker)["poison_line"]
     if report == "report_overdose":
         return (
             f"Call {poison} now, even if the person feels well. Call {emergency} if they are "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rasa_sdk import Tracker
 
-from actions.base import database, latest_text
+from actions.base import clinic_of, database, latest_text
 from medassist.cases.cases import open_case
 
 STAFF_TOLD = "I have put this on the list of the clinic's staff."
@@ -18,6 +18,7 @@ def alert_staff(tracker: Tracker, level: str, kind: str) -> None:
         channel=tracker.get_latest_input_channel() or "unknown",
         level=level,
         kind=kind,
+        clinic=clinic_of(tracker).id,
         detail={
             "words": latest_text(tracker),
             "medicine": tracker.get_slot("medicine"),

@@ -16,13 +16,18 @@ from medassist.environment import (
 
 @dataclass(frozen=True)
 class TwilioSettings:
-    """An account at Twilio, and its numbers for SMS and for WhatsApp (E.164, or a short code)."""
+    """An account at Twilio, and its numbers for SMS and for WhatsApp (E.164, or a short code).
+
+    `two_buttons` and `write_back` are content SIDs of WhatsApp templates made at Twilio.
+    """
 
     account_sid: str
     auth_token: str = field(repr=False)
     api_url: str
     sms_numbers: tuple[str, ...]
     whatsapp_numbers: tuple[str, ...]
+    two_buttons: str | None = None
+    write_back: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,9 @@ def read_channels(env: Mapping[str, str], public_url: str | None) -> ChannelSett
     def api(key: str, default: str) -> str:
         return web_address(env, key) or default
 
+    def template(key: str) -> str | None:
+        return only_one(env, key, "HX[0-9a-f]{32}", "a content SID: HX and 32 digits or letters")
+
     return ChannelSettings(
         twilio=TwilioSettings(
             str(account["MEDASSIST_TWILIO_ACCOUNT_SID"]),
@@ -154,6 +162,8 @@ def read_channels(env: Mapping[str, str], public_url: str | None) -> ChannelSett
             api("MEDASSIST_TWILIO_API_URL", "https://api.twilio.com"),
             sms,
             whatsapp,
+            template("MEDASSIST_WHATSAPP_TWO_BUTTONS"),
+            template("MEDASSIST_WHATSAPP_WRITE_BACK"),
         )
         if all(account.values())
         else None,

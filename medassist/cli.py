@@ -98,10 +98,10 @@ def one_line_errors() -> Iterator[None]:
 
 def _check(settings: Settings) -> dict[str, Medicine]:
     """Read every file a clinician edits; the first bad one raises its own one-line error."""
-    from medassist.regions import numbers_for
+    from medassist.cases.clinics import Clinics
     from medassist.triage.assess import Triage
 
-    numbers_for(settings)
+    Clinics(settings)
     Triage.load(settings.data / "safety")
     return read_medicines(settings.data / "medicines")
 

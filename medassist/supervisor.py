@@ -17,7 +17,7 @@ from typing import NoReturn
 import httpx
 
 from medassist.cases.alert_targets import senders
-from medassist.cases.hours import read_clinic
+from medassist.cases.clinics import Clinics
 from medassist.scaling_settings import address_of
 from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError
 from medassist.web.patience import UVICORN_LIMITS
@@ -121,7 +121,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
 def check_alerts(settings: Settings) -> None:
     """Raise SettingsError or ClinicFileError when the alert worker could not start."""
     senders(settings)
-    read_clinic(settings.data)
+    Clinics(settings)
 
 
 def require_secret_if_open(settings: Settings) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from medassist import supervisor
-from medassist.cases.hours import ClinicFileError
+from medassist.cases.clinic_file import ClinicFileError
 from medassist.settings import ROOT, Settings, SettingsError, load_settings
 from medassist.storage.database import migrate, open_database
 from tests.conftest import wait_until

@@ -16,6 +16,7 @@ import httpx
 
 from medassist.cases.alert_words import AlertWording, event_key
 from medassist.cases.alerts import WEBHOOK, Alert, target_of
+from medassist.cases.clinics import Clinics
 from medassist.settings import Settings, SettingsError
 
 WEBHOOK_SECONDS = 10.0
@@ -36,7 +37,12 @@ def senders(settings: Settings) -> Mapping[str, Send]:
 
     Raises SettingsError when a target cannot be used; its address is not repeated.
     """
-    wording = AlertWording(settings.link_url, settings.alert_with_words)
+    clinics = Clinics(settings)
+    wording = AlertWording(
+        settings.link_url,
+        settings.alert_with_words,
+        (lambda id: clinics.named(id).name) if clinics.several else None,
+    )
     found: dict[str, Send] = {}
     if settings.alert_webhook_url and settings.alert_webhook_secret:
         key = signing_key(settings.alert_webhook_secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
@@ -32,10 +33,14 @@ _EVENTS = {
 
 @dataclass(frozen=True)
 class AlertWording:
-    """How alerts are put: `link_url` starts the links, `with_words` adds the patient's words."""
+    """How alerts are put: `link_url` starts the links, `with_words` adds the patient's words.
+
+    `clinic` tells a clinic's name by its id; None where there is only one, which needs no name.
+    """
 
     link_url: str
     with_words: bool
+    clinic: Callable[[str], str] | None = None
 
     def link(self, alert: Alert) -> str:
         """Where staff see the case."""
@@ -44,7 +49,8 @@ class AlertWording:
     def title(self, alert: Alert) -> str:
         """One line."""
         said = _EVENTS.get(alert.event, "something happened to case {case}")
-        return f"{alert.level.upper()}: {said.format(case=alert.case_id)}"
+        where = f" ({self.clinic(alert.clinic)})" if self.clinic else ""
+        return f"{alert.level.upper()}: {said.format(case=alert.case_id)}{where}"
 
     def text(self, alert: Alert) -> str:
         """A few short lines; times are UTC."""
@@ -52,6 +58,7 @@ class AlertWording:
         lines = [
             f"Level: {alert.level}",
             f"About: {KINDS.get(alert.kind, alert.kind)}",
+            *([f"Clinic: {self.clinic(alert.clinic)}"] if self.clinic else []),
             f"Channel: {alert.channel}",
             f"Time: {at:%Y-%m-%d %H:%M} UTC",
             f"Status: {_status(alert)}",
@@ -69,6 +76,7 @@ class AlertWording:
             "level": alert.level,
             "kind": alert.kind,
             "channel": alert.channel,
+            "clinic": alert.clinic,
             "status": alert.status,
             "acknowledged_by": alert.acknowledged_by,
             "at": alert.at.astimezone(timezone.utc).isoformat(timespec="seconds"),

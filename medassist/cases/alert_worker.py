@@ -31,12 +31,11 @@ from medassist.cases.alerts import (
     renew,
     take_next,
 )
+from medassist.cases.clinics import Clinics
 from medassist.cases.clocks import Clocks
-from medassist.cases.hours import read_clinic
 from medassist.cases.patient import Patients
 from medassist.logging_setup import set_up_logging
 from medassist.privacy import retention
-from medassist.regions import numbers_for
 from medassist.settings import Settings, SettingsError, load_settings
 from medassist.storage.database import open_database
 
@@ -144,13 +143,7 @@ def work(
     engine = open_database(settings.database_url)
     tracker = open_database(settings.tracker_database_url)
     patients = Patients(settings)
-    clocks = Clocks(
-        engine,
-        settings,
-        read_clinic(settings.data),
-        numbers_for(settings)["emergency_number"],
-        patients,
-    )
+    clocks = Clocks(engine, settings, Clinics(settings), patients)
     targets = senders(settings)
     heartbeat = Heartbeat()
     doors = _doors(settings, heartbeat, engine)

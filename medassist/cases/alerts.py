@@ -55,6 +55,7 @@ class Alert:
     level: str
     kind: str
     channel: str
+    clinic: str
     status: str
     acknowledged_by: str | None
     at: datetime
@@ -130,6 +131,7 @@ def take_next(engine: Engine, target: str, at: datetime | None = None) -> Alert 
             cases.c.level,
             cases.c.kind,
             cases.c.channel,
+            cases.c.clinic,
             cases.c.status,
             cases.c.acknowledged_by,
         )
@@ -177,6 +179,7 @@ def _alert(row: Any) -> Alert:
         level=row.detail.get("level") or row.level,
         kind=row.detail.get("kind") or row.kind,
         channel=row.channel,
+        clinic=row.clinic,
         status=row.status,
         acknowledged_by=row.acknowledged_by,
         at=as_utc(row.at),

@@ -50,8 +50,9 @@ class CaseError(Exception):
 class Case:
     """Something staff must act on; `level` is emergency, urgent or routine. All times UTC.
 
-    `level_since` is when it got its present level, which `acknowledged_by` has seen. `holder` has
-    claimed it. `status` is open or closed; `outcome` one of OUTCOMES when closed.
+    `clinic` is the id of the clinic that it is with. `level_since` is when it got its present
+    level, which `acknowledged_by` has seen. `holder` has claimed it. `status` is open or closed;
+    `outcome` one of OUTCOMES when closed.
     """
 
     id: int
@@ -68,6 +69,7 @@ class Case:
     holder: str | None
     closed_at: datetime | None
     outcome: str | None
+    clinic: str = ""
 
 
 def case_of(row: Any) -> Case:
@@ -85,13 +87,15 @@ def open_case(
     kind: str,
     detail: Mapping[str, Any],
     targets: Sequence[str] | None = None,
+    clinic: str = "",
 ) -> int:
     """Open a case for a conversation, or add to the one it already has open; returns its id.
 
     `detail` is what raised it (the message's words and the assessment) and is kept in the case's
-    history. A further event may raise the level of an open case, never lower it; a raised level
-    wants a new acknowledgement. What staff must be told goes to the outbox in the same
-    transaction, for each of `targets` (by default those of the settings in force).
+    history; `clinic` is the id of the clinic that the conversation is with. A further event may
+    raise the level of an open case, never lower it; a raised level wants a new acknowledgement.
+    What staff must be told goes to the outbox in the same transaction, for each of `targets` (by
+    default those of the settings in force).
     """
     if targets is None:
         targets = targets_in_force(load_settings())
@@ -112,10 +116,13 @@ def open_case(
                 status="open",
                 opened_at=at,
                 level_since=at,
+                clinic=clinic,
             )
             case_id, event = connection.execute(new).inserted_primary_key[0], "opened"
         else:
             case_id, event = current.id, "added"
+            if clinic and clinic != current.clinic:  # the number was given to another clinic
+                _set(connection, case_id, clinic=clinic)
             if RANK[level] > RANK[current.level]:
                 event = "raised"
                 _set(

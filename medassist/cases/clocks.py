@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from medassist.cases.alerts import targets_in_force, write_alerts
 from medassist.cases.cases import Case, case_of, changing, find_case
+from medassist.cases.clinics import Clinics
 from medassist.cases.events import add_event
 from medassist.cases.handovers import Handover, end, idle, take_idle
 from medassist.cases.hours import Clinic, is_open, words_about_staff
@@ -32,16 +33,16 @@ DESK = "desk"
 
 
 class Clocks:
-    """The clocks of one worker. `emergency` is how the emergency number is said ("911")."""
+    """The clocks of one worker."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, clinic: Clinic, emergency: str, patients: Patients
+        self, engine: Engine, settings: Settings, clinics: Clinics, patients: Patients
     ) -> None:
         self._engine = engine
         self._targets = targets_in_force(settings)
         self._acknowledge_seconds = settings.acknowledge_seconds
         self._idle_seconds = settings.handover_idle_seconds
-        self._clinic, self._emergency, self._patients = clinic, emergency, patients
+        self._clinics, self._patients = clinics, patients
         self._to_tell: dict[int, tuple[datetime, datetime]] = {}  # case: next try, last try
 
     def tick(self, at: datetime | None = None) -> None:
@@ -65,7 +66,8 @@ class Clocks:
         if not _is_unseen_emergency(case):
             del self._to_tell[case_id]
             return
-        words = unseen_words(self._clinic, self._emergency, at)
+        clinic = self._clinics.named(case.clinic)
+        words = unseen_words(clinic, self._clinics.emergency(clinic), at)
         custom = {"notice": "unseen", "level": case.level, "id": notice_id("unseen", case.id)}
         try:
             self._patients.tell_patient(case.conversation, words, custom)
@@ -87,6 +89,7 @@ class Clocks:
     def _end_handover(self, handover: Handover) -> None:
         """Give the conversation back to the bot; when Rasa is away, it is idle again soon."""
         name = shown_name(self._engine, handover.staff)
+        clinic = self._clinics.named(find_case(self._engine, handover.case_id).clinic)
         custom = {
             "handover": "ended",
             "by": "timeout",
@@ -95,7 +98,7 @@ class Clocks:
         try:
             self._patients.tell_patient(
                 handover.conversation,
-                back_words(name, self._emergency),
+                back_words(name, self._clinics.emergency(clinic)),
                 custom,
                 slots={"handover": False},
             )

@@ -1,44 +1,32 @@
-"""When the clinic's staff are there, from `data/clinic.yml`, and how patients are told."""
+"""A clinic, when its staff are there, and how patients are told."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-
-from medassist.medicines.files import line_of
-from medassist.settings import SettingsError
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-FILE = "clinic.yml"
 UNNAMED = "the clinic"
 """The shipped name: it names no clinic in particular."""
 
+ONLY = "main"
+"""The id of a clinic that is the only one and has given itself none."""
+
 _SEARCH_DAYS = 400
 """How far ahead an opening is looked for."""
-
-_SPAN = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
 
 Spans = tuple[tuple[int, int], ...]
 """Minutes after midnight on the clock of the wall: from (included) to (not included)."""
 
 
-class ClinicFileError(SettingsError):
-    """`clinic.yml` cannot be used: `file:line: key: reason`."""
-
-
 @dataclass(frozen=True)
 class Clinic:
-    """The clinic. `hours` has the spans of each weekday, Monday first; `holidays` outdo them.
+    """A clinic. `hours` has the spans of each weekday, Monday first; `holidays` outdo them.
 
-    None stands for hours that nobody has written down: then nothing is said about them.
+    None stands for hours that nobody has written down: then nothing is said about them. `region`
+    is the code of its phone numbers, None for that of the settings. `reached_by` are, by channel,
+    the numbers, pages or websites that it answers for.
     """
 
     name: str
@@ -47,117 +35,20 @@ class Clinic:
     holidays: Mapping[date, Spans]
     phone: str | None = None
     clock: int = 24
+    id: str = ONLY
+    region: str | None = None
+    reached_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def given_name(self) -> str | None:
+        """The name, if the clinic has one of its own."""
+        return None if self.name == UNNAMED else self.name
 
     def spans(self, day: date) -> Spans:
         """When staff are there on a day."""
         if self.hours is None:
             return ()
         return self.holidays.get(day, self.hours[day.weekday()])
-
-
-def read_clinic(data: Path) -> Clinic:
-    """Read `clinic.yml` in the data folder. Raises ClinicFileError, which names the key."""
-    file = data / FILE
-    try:
-        document = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = " ".join((error.problem or "is not valid YAML").split())
-        raise ClinicFileError(f"{file}:{mark.line + 1 if mark else 1}: {reason}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ClinicFileError(f"{file}:1: cannot be read: {reason}") from None
-    return _Reader(file, document).clinic()
-
-
-class _Reader:
-    """One document; every complaint names the file, the line and the key."""
-
-    def __init__(self, file: Path, document: Any) -> None:
-        self._file, self._document = file, document
-
-    def _error(self, path: tuple[Any, ...], reason: str) -> ClinicFileError:
-        key = ".".join(str(part) for part in path)
-        line = line_of(self._document, path)
-        return ClinicFileError(f"{self._file}:{line}: {key + ': ' if key else ''}{reason}")
-
-    def clinic(self) -> Clinic:
-        if not isinstance(self._document, Mapping):
-            raise self._error((), "must have the keys name, time_zone and hours")
-        known = ("name", "phone", "time_zone", "clock", "hours", "holidays")
-        self._only(known, ("name", "time_zone", "hours"), ())
-        clock = self._document.get("clock", 24)
-        if clock not in (12, 24) or isinstance(clock, bool):
-            raise self._error(("clock",), "must be 24 or 12")
-        return Clinic(
-            name=self._words("name"),
-            phone=self._words("phone") if self._document.get("phone") is not None else None,
-            zone=self._zone(),
-            clock=clock,
-            hours=self._hours(),
-            holidays=self._holidays(),
-        )
-
-    def _only(self, known: tuple[str, ...], needed: tuple[str, ...], path: tuple[str, ...]) -> None:
-        part = self._document[path[0]] if path else self._document
-        for key in part:
-            if key not in known:
-                raise self._error((*path, key), f"is not known; known are {', '.join(known)}")
-        for key in needed:
-            if part.get(key) is None:
-                raise self._error((*path, key), "is missing")
-
-    def _words(self, key: str) -> str:
-        value = self._document[key]
-        if not isinstance(value, str) or not value.strip() or len(value.splitlines()) > 1:
-            raise self._error((key,), "must be words on one line (put a number in quotes)")
-        return value.strip()
-
-    def _zone(self) -> ZoneInfo:
-        value = self._document["time_zone"]
-        try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            raise self._error(
-                ("time_zone",), f"{value!r} is no IANA time zone, such as America/New_York"
-            ) from None
-
-    def _hours(self) -> tuple[Spans, ...] | None:
-        if self._document["hours"] == "unknown":
-            return None
-        if not isinstance(self._document["hours"], Mapping):
-            raise self._error(("hours",), "must have a line for each weekday, or be unknown")
-        self._only(WEEKDAYS, WEEKDAYS, ("hours",))
-        return tuple(self._spans(self._document["hours"][day], ("hours", day)) for day in WEEKDAYS)
-
-    def _holidays(self) -> dict[date, Spans]:
-        days = self._document.get("holidays") or {}
-        if not isinstance(days, Mapping):
-            raise self._error(("holidays",), "must be lines such as 2026-12-25: closed")
-        found = {}
-        for day, value in days.items():
-            if type(day) is not date:
-                raise self._error(("holidays", day), "is no date, such as 2026-12-25")
-            found[day] = self._spans(value, ("holidays", day))
-        return found
-
-    def _spans(self, value: Any, path: tuple[Any, ...]) -> Spans:
-        if value == "closed":
-            return ()
-        spans: list[tuple[int, int]] = []
-        for part in str(value).split(","):
-            match = _SPAN.fullmatch(part.strip())
-            if not match:
-                raise self._error(
-                    path, f'must be "closed" or spans such as 9:00-17:00, not {value!r}'
-                )
-            first, last = (int(match[i]) * 60 + int(match[i + 1]) for i in (1, 3))
-            if not first < last <= 24 * 60:
-                raise self._error(path, f"{part.strip()} does not end after it begins")
-            if spans and first < spans[-1][1]:
-                raise self._error(path, f"{part.strip()} does not come after the span before it")
-            spans.append((first, last))
-        return tuple(spans)
 
 
 def _instant(clinic: Clinic, day: date, minutes: int) -> datetime:

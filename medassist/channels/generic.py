@@ -15,6 +15,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from medassist.cases.contacts import Contact
+from medassist.cases.hours import Clinic
 from medassist.channel_settings import GenericSettings
 from medassist.channels.http_api import client, post
 from medassist.channels.json_body import read_json
@@ -27,6 +28,9 @@ from medassist.channels.words import KINDS, LONGEST_TEXT
 TIMESTAMP_HEADER = "X-Medassist-Timestamp"
 SIGNATURE_HEADER = "X-Medassist-Signature"
 LONGEST_ID = 200
+
+ONE_CLINIC = "generic"
+"""The line of messages that name no clinic; a clinic's id follows in those that do."""
 
 CUSTOM_KEYS = ("topic", "medicine", "answer_id", "version", "review", "sources", "level", "card",
                "heading", "call", "handover", "erased")  # fmt: skip
@@ -84,9 +88,11 @@ class GenericInput(MessagingInput):
             if said is None or problem:
                 return refused(HTTPStatus.BAD_REQUEST, problem)
             kind = str(said.get("kind") or "text")
-            message = Incoming(
-                said["id"], "generic", said["conversation"], said.get("text") or "", kind
-            )
+            clinic = said.get("clinic")
+            if clinic is not None and not self.clinics.find(clinic):
+                return refused(HTTPStatus.BAD_REQUEST, '"clinic" is not the id of a clinic.')
+            line = f"{ONE_CLINIC}:{clinic}" if clinic else ONE_CLINIC
+            message = Incoming(said["id"], line, said["conversation"], said.get("text") or "", kind)
             if not await self.take([message]):
                 return refused(HTTPStatus.SERVICE_UNAVAILABLE, "It could not be kept. Try again.")
             return response.json({"accepted": said["id"]}, status=HTTPStatus.ACCEPTED)
@@ -104,10 +110,15 @@ class GenericInput(MessagingInput):
             await self.sender.reported(int(id[:18]), reason)
             return response.json({"recorded": id})
 
+    def clinic_at(self, line: Text) -> Clinic:
+        """The clinic that the message named; the default one if it named none."""
+        return self.clinics.named(line.partition(":")[2])
+
     def render(self, contact: Contact, reply: Reply) -> Rendered:
         """A reply as it is; whoever gets it shows it."""
         custom = {k: reply.custom[k] for k in CUSTOM_KEYS if k in reply.custom}
         content = {
+            "clinic": self.clinic_at(contact.line).id,
             "text": reply.text,
             "buttons": [{"title": c, "payload": c} for c in reply.choices],
             "from": {"name": reply.staff} if reply.staff else None,

@@ -19,7 +19,9 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint
 from sqlalchemy.engine import Engine
 
+from medassist.cases.clinics import Clinics
 from medassist.cases.contacts import Contact
+from medassist.cases.hours import Clinic
 from medassist.channels.in_order import InOrder
 from medassist.channels.queues import Inbox, Incoming, Outbox, Waiting
 from medassist.channels.reader import Reader
@@ -27,7 +29,6 @@ from medassist.channels.sender import FIRST_PAUSE, Sender
 from medassist.channels.speaker import MessagingOutput, Rendered, Reply, Speaker
 from medassist.channels.transcript import Transcript
 from medassist.channels.words import Words
-from medassist.regions import numbers_for
 from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
 
@@ -101,9 +102,22 @@ class MessagingInput(InputChannel):
     async def show_typing(self, contact: Contact) -> None:
         """Show the person that an answer is coming, where the channel can."""
 
+    def invitation(self, contact: Contact) -> Optional[Dict[Text, Any]]:
+        """What may be sent when nothing else may, to ask the person to write; most have none."""
+        return None
+
     async def command(self, contact: Contact, row: Waiting, text: Text) -> bool:
         """Deal with a word that is the channel's own, such as STOP; whether Rasa needs it not."""
         return False
+
+    def clinic_at(self, line: Text) -> Clinic:
+        """The clinic that answers for a number or page of ours."""
+        return self.clinics.reached_by(self.name(), line)
+
+    def words_at(self, line: Text) -> Words:
+        """What we say ourselves at a number or page of ours, with its clinic's numbers."""
+        clinic = self.clinic_at(line)
+        return Words(self.clinics.emergency(clinic), clinic.given_name)
 
     async def open(self) -> None:
         """Make what delivering needs, in the server's loop."""
@@ -136,7 +150,7 @@ class MessagingInput(InputChannel):
 
     def _prepare(self, on_new_message: OnNewMessage) -> None:
         self.engine: Engine = open_database(self.settings.database_url)
-        self.words = Words(numbers_for(self.settings)["emergency_number"])
+        self.clinics = Clinics(self.settings)
         self.inbox = Inbox(self.engine, self.name())
         self.outbox = Outbox(self.engine, self.name())
         self.transcript = Transcript(lambda: getattr(self._app.ctx, "agent", None))

@@ -67,6 +67,7 @@ class SmsInput(TwilioInput):
         """STOP, START and HELP. Twilio itself confirms a STOP, and lets us send no more."""
         said = keyword(text, row.content.get("opt_out"))
         key = f"sms.{row.digest[:32]}.{said.lower()}"
+        words = self.words_at(contact.line)
         if said == "STOP":
             await self.in_database(opt_out, self.engine, contact.conversation)
             await self._tell_case(contact, "opted_out")
@@ -77,10 +78,10 @@ class SmsInput(TwilioInput):
                 await self._tell_case(contact, "opted_in")
             if re.sub(r"\W", "", text).lower() == "yes":
                 return False  # it may answer our question as well
-            await self.reader.say(contact, key, self.words.welcome, "start")
+            await self.reader.say(contact, key, words.welcome, "start")
             return True
         if said == "HELP":
-            await self.reader.say(contact, key, self.words.help, "help")
+            await self.reader.say(contact, key, words.help, "help")
             # Who asks for help in danger means help: Rasa, and staff who read along, get it too.
             held = await self.reader.is_held(contact)
             return not (held or await self.reader.looks_dangerous(contact))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Text
 
 from rasa.core.channels.channel import OutputChannel
 
-from medassist.cases.contacts import barrier_to, find_contact, forget_contact_when_told
+from medassist.cases.contacts import Contact, barrier_to, find_contact, forget_contact_when_told
 from medassist.cases.undelivered import tell_case
 from medassist.channels.choices import offered
 from medassist.channels.queues import Outbox, forget_words
@@ -120,8 +120,19 @@ class Speaker:
             refused,
         )
         if refused:
+            if reply.staff and self._invite(contact):
+                refused += " They have been asked to write back."
             detail = {"reason": refused, **({"text": text} if reply.staff else {})}
             tell_case(engine, conversation, "undelivered", detail)
+
+    def _invite(self, contact: Contact) -> bool:
+        """Ask the person to write back, once for each time that they fell silent."""
+        invitation = self._channel.invitation(contact)
+        if invitation is None or contact.heard_at is None:
+            return False
+        key = f"invited.{contact.conversation}.{int(contact.heard_at.timestamp())}"
+        self._outbox.put(contact.conversation, key, [invitation])
+        return True
 
 
 def _writer(custom: Mapping[Text, Any]) -> Optional[Text]:

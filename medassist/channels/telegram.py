@@ -79,7 +79,7 @@ class TelegramInput(MessagingInput):
         if text.split("@")[0].split(" ")[0] not in ("/start", "/help"):
             return False
         key = f"telegram.{row.digest[:32]}.start"
-        await self.reader.say(contact, key, self.words.welcome, "start")
+        await self.reader.say(contact, key, self.words_at(contact.line).welcome, "start")
         return True
 
     async def show_typing(self, contact: Contact) -> None:

@@ -32,13 +32,23 @@ class Transcript:
         tracker = await self._agent().tracker_store.retrieve(conversation)
         return tracker.get_slot(name) if tracker else None
 
-    async def add(self, conversation: str, text: str, about: str) -> None:
-        """Record what the channel said by itself. A conversation that has no turn gets none."""
+    async def level_of(self, text: str) -> str:
+        """Triage's level of words by themselves; the conversation is not touched."""
+        parsed = await self._agent().parse_message(text)
+        return str(parsed["triage"]["level"])
+
+    async def add(self, conversation: str, text: str, about: str, sent: str | None = None) -> None:
+        """Record what the channel said by itself. A conversation that has no turn gets none.
+
+        `sent` is what the person sent instead of words, for staff to see.
+        """
         agent = self._agent()
         async with agent.lock_store.lock(conversation):
             tracker = await agent.tracker_store.retrieve(conversation)
             if tracker is None:
                 return
             custom = {"id": str(uuid.uuid4()), "about": about}
+            if sent:
+                custom["sent"] = sent
             tracker.update(BotUttered(text, {"custom": custom}))
             await agent.tracker_store.save(tracker)

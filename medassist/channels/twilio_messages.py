@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from abc import abstractmethod
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from requests.exceptions import RequestException
 from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
+from twilio.base import values
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 OPTED_OUT = 21610
 """Twilio's code for a message to somebody who sent STOP."""
+
+FINAL = (OPTED_OUT, 21211, 63003, 63016)
+"""Codes that are about the person: plain words would be refused as well."""
 
 REASONS = {
     OPTED_OUT: "The person sent STOP, so the carrier delivers nothing to them.",
@@ -130,7 +135,7 @@ class TwilioInput(MessagingInput):
                 return response.text("", status=HTTPStatus.NOT_FOUND)
             person = self.address_of(form.get("From", ""))
             if not await self.take([incoming(form, line, person)]):
-                return twiml(self.words.not_read)
+                return twiml(self.words_at(line).not_read)
             return twiml()
 
         @webhook.post("/status")
@@ -148,7 +153,7 @@ class TwilioInput(MessagingInput):
     async def deliver(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
         """One message through Twilio's client library, in a thread."""
         try:
-            return await self.in_provider_thread(self._create, contact, str(content["body"]), id)
+            return await self.in_provider_thread(self._create, contact, content, id)
         except TwilioRestException as error:
             if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= 500:
                 raise TryAgain(f"Twilio answered with status {error.status}.") from None
@@ -160,12 +165,29 @@ class TwilioInput(MessagingInput):
         except RequestException as error:
             raise TryAgain(f"Twilio could not be reached ({type(error).__name__}).") from None
 
-    def _create(self, contact: Contact, body: Text, id: int) -> Text:
+    def _create(self, contact: Contact, content: Mapping[Text, Any], id: int) -> Text:
+        """Send a template, or the plain words; the words also where Twilio refuses the template."""
+        template, body = content.get("template"), content.get("body")
+        if template:
+            try:
+                variables = (
+                    json.dumps(template["variables"]) if template["variables"] else values.unset
+                )
+                return self._call(
+                    contact, id, content_sid=template["sid"], content_variables=variables
+                )
+            except TwilioRestException as error:
+                if body is None or error.status != HTTPStatus.BAD_REQUEST or error.code in FINAL:
+                    raise
+                logger.error("Twilio refuses our template for buttons (error %s).", error.code)
+        return self._call(contact, id, body=str(body))
+
+    def _call(self, contact: Contact, id: int, **content: Any) -> Text:
         message = self._client.messages.create(
             to=self.field_of(contact.address),
             from_=self.field_of(contact.line),
-            body=body,
             status_callback=f"{self.settings.public_url}/webhooks/{self.name()}/status?m={id}",
+            **content,
         )
         return str(message.sid)
 

@@ -17,6 +17,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.cases.clinics import METADATA
 from medassist.inner_doors import SECRET_HEADER, knows
 from medassist.logging_setup import belongs_to
 from medassist.scaling_settings import preferred_for
@@ -39,9 +40,10 @@ class WebsiteOutput(OutputChannel):
         settings: Settings,
         front_door: httpx.AsyncClient,
         message_id: Optional[Text] = None,
+        clinic: Optional[Text] = None,
     ) -> None:
         self._settings, self._front_door = settings, front_door
-        self._message_id = message_id
+        self._message_id, self._clinic = message_id, clinic
         self._count = 0
 
     @classmethod
@@ -64,7 +66,7 @@ class WebsiteOutput(OutputChannel):
             try:
                 await self._front_door.post(
                     f"{url}/internal/replies",
-                    json={"conversation": recipient_id, "reply": reply},
+                    json={"conversation": recipient_id, "reply": reply, "clinic": self._clinic},
                     headers={SECRET_HEADER: self._settings.internal_secret or ""},
                 )
                 return
@@ -124,13 +126,15 @@ class WebsiteInput(InputChannel):
                 return response.json({"error": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)
             body = request.json or {}
             message_id = str(body.get("id") or "")
-            output = WebsiteOutput(self._settings, self._front_door, message_id)
+            clinic = str(body.get("clinic") or "")
+            output = WebsiteOutput(self._settings, self._front_door, message_id, clinic)
             message = UserMessage(
                 str(body.get("text") or ""),
                 output,
                 str(body["conversation"]),
                 input_channel=self.name(),
                 message_id=message_id,
+                metadata={METADATA: clinic} if clinic else None,
             )
             # Its place in line is taken before it is accepted: what is sent next is behind it,
             # whichever Rasa server gets that.

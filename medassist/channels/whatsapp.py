@@ -1,9 +1,9 @@
-"""WhatsApp over Twilio: formatting made harmless, numbered choices, sources as links."""
+"""WhatsApp over Twilio: formatting made harmless, numbers or buttons, sources as links."""
 
 from __future__ import annotations
 
 import re
-from typing import Text
+from typing import Any, Dict, Optional, Sequence, Text
 
 from medassist.cases.contacts import Contact
 from medassist.channels.choices import as_lines
@@ -13,6 +13,10 @@ from medassist.channels.twilio_messages import TwilioInput
 
 LONGEST_BODY = 1600
 """Characters of one message that Twilio takes."""
+
+LONGEST_BUTTON = 20
+LONGEST_ABOVE_BUTTONS = 1024
+"""Characters of a button, and of the words above it (Twilio's page on twilio/quick-reply)."""
 
 _MARKS = str.maketrans({"*": "∗", "~": "∼", "`": "'"})
 _ADDRESS = re.compile(r"(https?://\S+)")
@@ -53,10 +57,30 @@ class WhatsAppInput(TwilioInput):
         return f"whatsapp:{address}"
 
     def render(self, contact: Contact, reply: Reply) -> Rendered:
-        """WhatsApp's buttons take 20 characters, too few for our questions: numbers do."""
+        """Numbers for choices; two short ones are buttons, if the clinic has made the template."""
         lines = [harmless(reply.signed_text)]
         lines += [f"{s.get('publisher') or s.get('title')}: {s['url']}" for s in reply.sources]
-        if reply.choices:
-            lines += as_lines([harmless(choice) for choice in reply.choices])
-        texts = cut("\n".join(lines), LONGEST_BODY)
-        return Rendered([{"body": text} for text in texts], reply.choices)
+        words = "\n".join(lines)
+        choices = [harmless(choice) for choice in reply.choices]
+        if self._fit_buttons(words, choices):
+            variables = dict(zip("123", [words, *choices]))
+            template = {"sid": self.account.two_buttons, "variables": variables}
+            plain = f"{words}\nPlease answer: {' / '.join(choices)}"
+            return Rendered([{"body": plain, "template": template}])
+        if choices:
+            words = "\n".join([words, *as_lines(choices)])
+        return Rendered([{"body": text} for text in cut(words, LONGEST_BODY)], reply.choices)
+
+    def _fit_buttons(self, words: Text, choices: Sequence[Text]) -> bool:
+        return (
+            self.account.two_buttons is not None
+            and len(choices) == 2
+            and all(len(choice) <= LONGEST_BUTTON for choice in choices)
+            and len(words) <= LONGEST_ABOVE_BUTTONS
+        )
+
+    def invitation(self, contact: Contact) -> Optional[Dict[Text, Any]]:
+        """The approved template that asks a person to write back, after the 24 hours."""
+        if self.account.write_back is None or contact.opted_out_at:
+            return None
+        return {"template": {"sid": self.account.write_back, "variables": {}}}

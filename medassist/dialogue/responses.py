@@ -1,4 +1,4 @@
-"""The fixed words of `domain.yml`, with the phone numbers of the clinic's region put in."""
+"""The fixed words of `domain.yml`, with the phone numbers of the conversation's clinic put in."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
-from medassist.regions import numbers_for
+from medassist.cases.clinics import Clinics
 from medassist.settings import load_settings
 
 
 class RegionalResponses(TemplatedNaturalLanguageGenerator):
     """Rasa's own templates; `{emergency_number}` and the like need no slot and no action server."""
 
-    def __init__(self, endpoint_config: Optional[EndpointConfig], domain: Domain) -> None:
+    def __init__(
+        self,
+        endpoint_config: Optional[EndpointConfig],
+        domain: Domain,
+        clinics: Optional[Clinics] = None,
+    ) -> None:
         super().__init__(domain.responses)
-        self._numbers = numbers_for(load_settings())
+        self._clinics = clinics or Clinics(load_settings())
 
     async def generate(
         self,
@@ -28,6 +33,9 @@ class RegionalResponses(TemplatedNaturalLanguageGenerator):
         **kwargs: Any,
     ) -> Optional[Dict[Text, Any]]:
         """Word one response for this conversation and channel."""
+        heard = tracker.latest_message
+        clinic = self._clinics.in_metadata(heard.metadata if heard else None)
+        numbers = self._clinics.numbers(clinic)
         return await super().generate(
-            utter_action, tracker, output_channel, **{**self._numbers, **kwargs}
+            utter_action, tracker, output_channel, **{**numbers, **kwargs}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 
-from medassist.cases.hours import UNNAMED, read_clinic
+from medassist.cases.clinics import Clinics
 from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding
 from medassist.medicines.files import MedicineFileError, read_medicines
 from medassist.regions import numbers_for
@@ -47,24 +47,29 @@ def medicines(settings: Settings) -> Iterator[Finding]:
 
 
 def clinic(settings: Settings) -> Iterator[Finding]:
-    """The clinic has a name and opening hours."""
+    """Each clinic has a name and opening hours; of several, each says whose numbers it gives."""
     try:
-        ours = read_clinic(settings.data)
-    except SettingsError as error:
+        clinics = Clinics(settings)
+    except (SettingsError, OSError) as error:
         yield Finding(PROBLEM, "clinic file", f"{error}")
         return
     file = settings.data / "clinic.yml"
-    if ours.hours is None:
-        yield Finding(
-            WARNING,
-            "clinic file",
-            f"The opening hours are unknown, so patients are not told when staff are there. Write "
-            f"them into {file}.",
-        )
-    if ours.name == UNNAMED:
-        yield Finding(WARNING, "clinic file", f"The clinic has no name. Write it into {file}.")
-    if ours.hours is not None and ours.name != UNNAMED:
-        yield Finding(OK, "clinic file", f"{ours.name}, {ours.zone.key}, with opening hours.")
+    for ours in clinics.all:
+        of = f" of {ours.name}" if clinics.several else ""
+        if ours.hours is None:
+            yield Finding(
+                WARNING,
+                "clinic file",
+                f"The opening hours{of} are unknown, so patients are not told when staff are "
+                f"there. Write them into {file}.",
+            )
+        if ours.given_name is None:
+            yield Finding(WARNING, "clinic file", f"The clinic has no name. Write it into {file}.")
+        if ours.hours is not None and ours.given_name is not None:
+            number = f", says {clinics.emergency(ours)}" if clinics.several else ""
+            yield Finding(
+                OK, "clinic file", f"{ours.name}, {ours.zone.key}, with opening hours{number}."
+            )
 
 
 def model(settings: Settings) -> Iterator[Finding]:

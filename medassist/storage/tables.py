@@ -81,9 +81,12 @@ cases = Table(
     Column("holder", String(100)),
     Column("closed_at", DateTime(timezone=True)),
     Column("outcome", String(40)),
+    Column("clinic", String(30), nullable=False, default="", server_default=""),
 )
-"""Something that staff must act on. `level_since` is when it got its present level; an
-acknowledgement is of that level, and a higher one needs a new one. `holder` has claimed it."""
+"""Something that staff must act on. `clinic` is the id of the clinic that the conversation is
+with; empty in cases from before there were several. `level_since` is when it got its present
+level; an acknowledgement is of that level, and a higher one needs a new one. `holder` has claimed
+it."""
 
 case_events = Table(
     "case_events",

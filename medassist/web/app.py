@@ -17,10 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from medassist.cases.clinics import Clinics
 from medassist.cases.gauges import Gauges
-from medassist.cases.hours import read_clinic
 from medassist.logging_setup import set_up_logging
-from medassist.regions import read_regions
 from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
 from medassist.web.chat import Chat
@@ -40,9 +39,9 @@ from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
 from medassist.web.security import SecurityHeaders, headers_for
 from medassist.web.thumbs import Thumbs
+from medassist.web.voices import Voices
 from medassist.web.webhooks import Webhooks
 from medassist.web.widget import Widget
-from medassist.web.words import Words
 
 HERE = Path(__file__).resolve().parent
 
@@ -68,16 +67,16 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses with the secret
     if not settings.internal_secret:
         logger.error("MEDASSIST_INTERNAL_SECRET is not set, so no answer can reach the page.")
-    region = read_regions(settings.data)[settings.region]
-    words = Words(region.emergency.say)
+    clinics = Clinics(settings)
+    voices = Voices(clinics)
     rasa = RasaServer(settings)
     doors = OtherDoors(settings.scaling.redis_url, settings.internal_secret)
-    delivery = Delivery(rasa, words, pace, doors)
+    delivery = Delivery(rasa, pace, doors)
     hub = Hub(tell=doors.tell)
     engine = open_database(settings.database_url)
     counts = Newcomers(settings.new_conversations), speakers(settings.new_conversations)
-    webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
-    console = Console(engine, settings, rasa, region)
+    webhooks = Webhooks(settings, clinics, pace.give_up_reaching, pace.try_again)
+    console = Console(engine, settings, rasa, clinics)
     headers = headers_for(settings.public_url)
 
     def close_streams() -> None:
@@ -103,13 +102,13 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
 
     app = Starlette(
         routes=[
-            *Widget(region, read_clinic(settings.data), settings.link_url).routes(),
-            *Chat(hub, rasa, delivery, words, pace, *counts, Thumbs(engine), doors).routes(),
-            *Replies(hub, words, settings.internal_secret).routes(),
+            *Widget(clinics, voices, settings.link_url).routes(),
+            *Chat(hub, rasa, delivery, voices, pace, *counts, Thumbs(engine), doors).routes(),
+            *Replies(hub, voices, settings.internal_secret).routes(),
             *Health(rasa, engine, Gauges(engine), settings.operations.metrics_token).routes(),
             *console_routes(console),
             *webhooks.routes(),
-            *FullReplies(engine, region).routes(),
+            *FullReplies(engine, clinics).routes(),
             Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static")), name="static"),
         ],
         middleware=[

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from medassist.medicines.feedback import LONGEST_WHY
 from medassist.web.bodies import read_object
 from medassist.web.conversation_key import KEY_HEADER, is_key, new_key, sender_id
-from medassist.web.delivery import Delivery
+from medassist.web.delivery import Delivery, Outgoing
 from medassist.web.history import Message, as_iso, message, stored_messages
 from medassist.web.hub import (
     MESSAGES_A_MINUTE,
@@ -33,6 +33,7 @@ from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer, UnreachableError
 from medassist.web.thumbs import Thumbs, ThumbsError
+from medassist.web.voices import Voices
 from medassist.web.words import LONGEST_TEXT, Words
 
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -66,7 +67,7 @@ class Chat:
         hub: Hub,
         rasa: RasaServer,
         delivery: Delivery,
-        words: Words,
+        voices: Voices,
         pace: Pace,
         newcomers: Newcomers,
         speakers: Newcomers,
@@ -76,7 +77,7 @@ class Chat:
         self._hub = hub
         self._rasa = rasa
         self._delivery = delivery
-        self._words = words
+        self._voices = voices
         self._pace = pace
         self._newcomers = newcomers
         self._speakers = speakers
@@ -96,13 +97,14 @@ class Chat:
     async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
         key = new_key()
-        await self._admitted(request, sender_id(key))
+        await self._admitted(request, sender_id(key), self._voices.answering(request))
         return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
         """Take a message; 202 at once, its replies come by the stream."""
-        sender, conversation = await self._conversation(request)
-        body = await read_object(request, too_large=self._words.too_long)
+        words = self._voices.answering(request)
+        sender, conversation = await self._conversation(request, words)
+        body = await read_object(request, too_large=words.too_long)
         identity, text = body.get("id"), body.get("text")
         if not isinstance(identity, str) or not _MESSAGE_ID.fullmatch(identity):
             raise HTTPException(400, 'A message needs an "id" of its own, such as a UUID.')
@@ -110,24 +112,24 @@ class Chat:
             raise HTTPException(400, 'A message needs a "text".')
         text = as_typed(text)
         if not text:
-            raise HTTPException(400, self._words.empty)
+            raise HTTPException(400, words.empty)
         if len(text) > LONGEST_TEXT:
-            raise HTTPException(413, self._words.too_long)
-        self._count_speaker(request)
+            raise HTTPException(413, words.too_long)
+        self._count_speaker(request, words)
         try:
             await self._count("messages", sender, identity, MESSAGES_A_MINUTE)
             new = conversation.accept(
                 message(identity, "person", text, None, None, as_iso(time.time()))
             )
         except TooFastError as error:
-            raise self._too_fast(error) from None
+            raise _too_fast(error, words) from None
         if new:
-            await self._delivery.start(conversation, sender, identity, text)
+            await self._delivery.start(conversation, Outgoing(sender, identity, text, words))
         return JSONResponse({"accepted": identity}, status_code=202)
 
     async def events(self, request: Request) -> Response:
         """What is said from now on, as server-sent events, after what was said just before."""
-        _, conversation = await self._conversation(request)
+        _, conversation = await self._conversation(request, self._voices.answering(request))
         if conversation.full:
             raise HTTPException(503, "This chat is open in too many places. Please close some.")
 
@@ -145,14 +147,16 @@ class Chat:
 
     async def history(self, request: Request) -> Response:
         """All that was said, each message once, in order, and the thumbs given for it."""
-        sender, conversation = await self._conversation(request)
-        self._count_speaker(request)
-        messages = await self._messages(sender, conversation)
+        words = self._voices.answering(request)
+        sender, conversation = await self._conversation(request, words)
+        self._count_speaker(request, words)
+        messages = await self._messages(sender, conversation, words)
         return JSONResponse({"messages": messages, "thumbs": await self._thumbs.given(sender)})
 
     async def thumb(self, request: Request) -> Response:
         """Keep what somebody thinks of an answer in their own conversation."""
-        sender, conversation = await self._conversation(request)
+        words = self._voices.answering(request)
+        sender, conversation = await self._conversation(request, words)
         body = await read_object(request)
         identity, up, why = body.get("message"), body.get("up"), body.get("why") or ""
         if not isinstance(identity, str) or not isinstance(up, bool) or not isinstance(why, str):
@@ -164,34 +168,36 @@ class Chat:
             await self._count("thumbs", sender, uuid.uuid4().hex, THUMBS_A_MINUTE)
             conversation.count_thumb()
         except TooFastError as error:
-            raise self._too_fast(error) from None
+            raise _too_fast(error, words) from None
         answer = find_answer(identity, (event.message for event in conversation.recent()))
         if answer is None:
-            answer = find_answer(identity, await self._messages(sender, conversation))
+            answer = find_answer(identity, await self._messages(sender, conversation, words))
         if answer is None:
-            raise HTTPException(404, self._words.no_such_answer)
+            raise HTTPException(404, words.no_such_answer)
         try:
             await self._thumbs.record(sender, answer, up, why)
         except ThumbsError:
-            raise HTTPException(503, self._words.thumb_not_kept) from None
+            raise HTTPException(503, words.thumb_not_kept) from None
         return JSONResponse({"kept": identity})
 
-    async def _messages(self, sender: str, conversation: Conversation) -> list[Message]:
+    async def _messages(
+        self, sender: str, conversation: Conversation, words: Words
+    ) -> list[Message]:
         try:
             tracker = await self._rasa.tracker(sender)
         except UnreachableError:
-            raise HTTPException(503, self._words.no_history) from None
+            raise HTTPException(503, words.no_history) from None
         return conversation.completed(stored_messages(tracker))
 
-    async def _conversation(self, request: Request) -> tuple[str, Conversation]:
+    async def _conversation(self, request: Request, words: Words) -> tuple[str, Conversation]:
         """The sender id and the conversation of the key in the request."""
         key = request.headers.get(KEY_HEADER, "")
         if not is_key(key):
             raise HTTPException(401, f"This needs a conversation's key in the header {KEY_HEADER}.")
         sender = sender_id(key)
-        return sender, await self._admitted(request, sender)
+        return sender, await self._admitted(request, sender, words)
 
-    async def _admitted(self, request: Request, sender: str) -> Conversation:
+    async def _admitted(self, request: Request, sender: str, words: Words) -> Conversation:
         """The conversation; one that comes here for the first time is counted by its address.
 
         One may make up keys: to read with them takes up room as well, so it counts too, and is
@@ -203,23 +209,19 @@ class Chat:
                 "newcomers", household(address), sender, self._newcomers.most, PERIOD
             ) or self._newcomers.admit(address)
             if seconds:
-                raise HTTPException(
-                    429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
-                )
+                raise HTTPException(429, words.too_many_new, headers={"Retry-After": str(seconds)})
         try:
             conversation = self._hub.conversation(sender)
         except TooManyError:
-            raise HTTPException(503, self._words.too_busy) from None
+            raise HTTPException(503, words.too_busy) from None
         conversation.admitted = True
         return conversation
 
-    def _count_speaker(self, request: Request) -> None:
+    def _count_speaker(self, request: Request, words: Words) -> None:
         """Count what makes Rasa work: a message, or reading what was said."""
         seconds = self._speakers.admit(address_of(request))
         if seconds:
-            raise HTTPException(
-                429, self._words.too_many_from_here, headers={"Retry-After": str(seconds)}
-            )
+            raise HTTPException(429, words.too_many_from_here, {"Retry-After": str(seconds)})
 
     async def _count(self, what: str, sender: str, one: str, most: int) -> None:
         """Count one more of a conversation in this minute, at all front doors together.
@@ -230,10 +232,9 @@ class Chat:
         if seconds:
             raise TooFastError(seconds)
 
-    def _too_fast(self, error: TooFastError) -> HTTPException:
-        return HTTPException(
-            429, self._words.too_fast(error.seconds), {"Retry-After": str(error.seconds)}
-        )
+
+def _too_fast(error: TooFastError, words: Words) -> HTTPException:
+    return HTTPException(429, words.too_fast(error.seconds), {"Retry-After": str(error.seconds)})
 
 
 def find_answer(identity: str, messages: Iterable[Message]) -> Message | None:

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medassist.web.conversation_key import KEY_HEADER
+from medassist.web.voices import CLINIC_HEADER
 
 KEPT_SECONDS = 600
 """How long a browser may remember what it is allowed."""
@@ -25,7 +26,7 @@ class Embedding:
             app,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
-            allow_headers=(KEY_HEADER, "Content-Type"),
+            allow_headers=(KEY_HEADER, CLINIC_HEADER, "Content-Type"),
             allow_credentials=False,
             max_age=KEPT_SECONDS,
         )

@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from medassist.cases.clinics import Clinics
+from medassist.cases.contacts import find_contact
 from medassist.regions import Region
 from medassist.storage.tables import full_replies
 
@@ -25,8 +27,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16}")
 class FullReplies:
     """Whoever has the link may read the reply, until it is removed."""
 
-    def __init__(self, engine: Engine, region: Region) -> None:
-        self._engine, self._region = engine, region
+    def __init__(self, engine: Engine, clinics: Clinics) -> None:
+        self._engine, self._clinics = engine, clinics
         self._templates = Jinja2Templates(directory=HERE / "templates")
 
     def routes(self) -> list[Route]:
@@ -35,21 +37,34 @@ class FullReplies:
 
     def page(self, request: Request) -> Response:
         """One reply."""
-        content = self._find(request.path_params["token"])
-        if content is None:
+        found = self._find(request.path_params["token"])
+        if found is None:
             raise HTTPException(404, "This message is no longer kept. Please ask again.")
+        content, conversation = found
         return self._templates.TemplateResponse(
-            request, "full_reply.html", {"region": self._region, **content, **_blocks(content)}
+            request,
+            "full_reply.html",
+            {"region": self._region(conversation), **content, **_blocks(content)},
         )
 
-    def _find(self, token: str) -> dict[str, Any] | None:
+    def _region(self, conversation: str) -> Region:
+        """The phone lines of the clinic whose number the person wrote to."""
+        contact = find_contact(self._engine, conversation)
+        clinic = self._clinics.default
+        if contact:
+            clinic = self._clinics.reached_by(contact.channel, contact.line)
+        return self._clinics.region(clinic)
+
+    def _find(self, token: str) -> tuple[dict[str, Any], str] | None:
         if not _TOKEN.fullmatch(token):
             return None
         with self._engine.connect() as connection:
-            found: dict[str, Any] | None = connection.execute(
-                select(full_replies.c.content).where(full_replies.c.token == token)
-            ).scalar()
-        return found
+            row = connection.execute(
+                select(full_replies.c.content, full_replies.c.conversation).where(
+                    full_replies.c.token == token
+                )
+            ).first()
+        return (dict(row.content), str(row.conversation)) if row else None
 
 
 def _blocks(content: dict[str, Any]) -> dict[str, Any]:

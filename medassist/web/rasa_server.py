@@ -62,8 +62,8 @@ class RasaServer:
         """Ask others first for a while."""
         self._shunned[url] = time.monotonic() + SHUN_SECONDS
 
-    async def take(self, sender: str, message_id: str, text: str) -> None:
-        """Hand over one message; its replies come to `/internal/replies`. One try each.
+    async def take(self, sender: str, message_id: str, text: str, clinic: str) -> None:
+        """Hand over a message for a clinic; its replies come to `/internal/replies`. One try each.
 
         Raises UnreachableError when no Rasa took it. A message that one has got but did not
         confirm in time counts as taken.
@@ -73,7 +73,7 @@ class RasaServer:
             try:
                 response = await self._sending.post(
                     f"{url}/webhooks/website/messages",
-                    json={"conversation": sender, "id": message_id, "text": text},
+                    json={"conversation": sender, "id": message_id, "text": text, "clinic": clinic},
                     headers={SECRET_HEADER: self._secret},
                 )
             except httpx.ReadTimeout:

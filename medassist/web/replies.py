@@ -15,15 +15,15 @@ from medassist.web.bodies import LARGEST_REPLY, read_object
 from medassist.web.delivery import own_reply
 from medassist.web.history import UNNAMED, answered_message, as_iso, message, pushed_id
 from medassist.web.hub import Event, Hub, TooManyError
-from medassist.web.words import Words
+from medassist.web.voices import Voices
 
 
 class Replies:
     """Takes replies from whoever holds the installation's secret."""
 
-    def __init__(self, hub: Hub, words: Words, secret: str | None) -> None:
+    def __init__(self, hub: Hub, voices: Voices, secret: str | None) -> None:
         self._hub = hub
-        self._words = words
+        self._voices = voices
         self._secret = secret or ""
 
     def routes(self) -> list[Route]:
@@ -50,8 +50,9 @@ class Replies:
         if isinstance(custom, dict) and custom.get("failed"):
             # Its id is left unused: the message may be sent again and then be answered.
             failed = answered_message(identity)
+            words = self._voices.of(body.get("clinic"))
             conversation.close(failed)
-            conversation.publish(Event("reply", own_reply(self._words.failed, "failed", failed)))
+            conversation.publish(Event("reply", own_reply(words.failed, "failed", failed)))
         else:
             said = message(identity, "bot", text, reply.get("buttons"), custom, as_iso(time.time()))
             if said["custom"].get("erased"):

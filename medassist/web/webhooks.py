@@ -10,6 +10,7 @@ import ipaddress
 import itertools
 import logging
 import re
+from urllib.parse import parse_qsl
 
 import httpx
 from starlette.exceptions import HTTPException
@@ -18,9 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from twilio.twiml.messaging_response import MessagingResponse
 
+from medassist.cases.clinics import Clinics
 from medassist.settings import Settings
 from medassist.staff.sign_in import AddressLimit
-from medassist.web.words import Words
+from medassist.web.voices import Voices
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +62,10 @@ BY_TWILIO = ("sms", "whatsapp")
 class Webhooks:
     """The routes under `/webhooks`. `give_up` is how long Rasa is tried to be reached, in s."""
 
-    def __init__(self, settings: Settings, words: Words, give_up: float, try_again: float) -> None:
-        self._settings, self._words = settings, words
+    def __init__(
+        self, settings: Settings, clinics: Clinics, give_up: float, try_again: float
+    ) -> None:
+        self._settings, self._clinics, self._voices = settings, clinics, Voices(clinics)
         self._give_up, self._try_again = give_up, try_again
         self._rasa = httpx.AsyncClient(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=2.0), trust_env=False
@@ -126,7 +130,7 @@ class Webhooks:
                 break
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if loop.time() + self._try_again > deadline:
-                    return self._unreachable(name)
+                    return self._unreachable(name, body)
                 await asyncio.sleep(self._try_again)
             except httpx.HTTPError as error:  # it may have been kept; a repeat does no harm
                 logger.warning("Rasa did not confirm a %s message: %s", name, type(error).__name__)
@@ -134,13 +138,18 @@ class Webhooks:
         kind = answer.headers.get("content-type", "text/plain")
         return Response(answer.content, answer.status_code, media_type=kind)
 
-    def _unreachable(self, name: str) -> Response:
-        """Most providers repeat what fails. Twilio may not, so that the person is told."""
+    def _unreachable(self, name: str, body: bytes) -> Response:
+        """Most providers repeat what fails. Twilio may not, so that the person is told.
+
+        Nobody has checked the signature; all that is believed is which number was written to.
+        """
         logger.error("A %s message found no Rasa.", name)
         if name not in BY_TWILIO:
             return Response(status_code=503, headers={"Retry-After": "5"})
+        to = dict(parse_qsl(body.decode("utf-8", "replace"))).get("To", "")
+        clinic = self._clinics.reached_by(name, to.removeprefix("whatsapp:"))
         answer = MessagingResponse()
-        answer.message(self._words.unreachable.replace("\n", " "))
+        answer.message(self._voices.of(clinic.id).unreachable.replace("\n", " "))
         return Response(str(answer), media_type="text/xml")
 
 

@@ -14,10 +14,12 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 from starlette.types import Receive, Scope, Send
 
-from medassist.cases.hours import UNNAMED, Clinic, words_about_staff
+from medassist.cases.clinics import Clinics
+from medassist.cases.hours import Clinic, words_about_staff
 from medassist.regions import Region
 from medassist.storage.tables import now
 from medassist.web.joined_modules import join
+from medassist.web.voices import Voices
 from medassist.web.words import LONGEST_TEXT
 
 HERE = Path(__file__).resolve().parent
@@ -41,17 +43,28 @@ class Widget:
     the front door cannot be reached at any time after. `own_url` is where this front door is.
     """
 
-    def __init__(self, region: Region, clinic: Clinic, own_url: str) -> None:
-        self._region, self._clinic, self._own_url = region, clinic, own_url
-        self._config: dict[str, Any] = {
-            "lines": phone_lines(region),
-            "longest_text": LONGEST_TEXT,
-            "clinic": None if clinic.name == UNNAMED else clinic.name,
-        }
+    def __init__(self, clinics: Clinics, voices: Voices, own_url: str) -> None:
+        self._clinics, self._voices, self._own_url = clinics, voices, own_url
         self._templates = Jinja2Templates(directory=HERE / "templates")
-        baked = f"define(import.meta.url, {json.dumps(self._config)});\n"
+        baked = f"define(import.meta.url, {json.dumps(self._baked())});\n"
         self._script = (join(ENTRY) + baked).encode()
         self._etag = f'"{hashlib.sha256(self._script).hexdigest()[:32]}"'
+
+    def _baked(self) -> dict[str, Any]:
+        """What the script knows by itself: of several clinics all, and which website is whose."""
+        config = self._about(self._clinics.default)
+        if not self._clinics.several:
+            return config
+        websites = {o: c.id for c in self._clinics.all for o in c.reached_by.get("websites", ())}
+        clinics = {c.id: self._about(c) for c in self._clinics.all}
+        return {**config, "clinics": clinics, "websites": websites}
+
+    def _about(self, clinic: Clinic) -> dict[str, Any]:
+        return {
+            "lines": phone_lines(self._clinics.region(clinic)),
+            "longest_text": LONGEST_TEXT,
+            "clinic": clinic.given_name,
+        }
 
     def routes(self) -> list[Route]:
         """The chat page, the demo page, the script, and how things stand."""
@@ -63,8 +76,16 @@ class Widget:
         ]
 
     async def page(self, request: Request) -> Response:
-        """The chat as a page of its own, with this region's phone numbers in its text."""
-        return self._templates.TemplateResponse(request, "chat.html", {"region": self._region})
+        """The chat as a page of its own, with the phone numbers of `?clinic=` in its text."""
+        clinic = self._clinics.named(request.query_params.get("clinic"))
+        return self._templates.TemplateResponse(
+            request,
+            "chat.html",
+            {
+                "region": self._clinics.region(clinic),
+                "clinic": clinic.id if self._clinics.several else None,
+            },
+        )
 
     async def demo(self, request: Request) -> Response:
         """A made-up clinic's page with the widget in its corner."""
@@ -72,7 +93,9 @@ class Widget:
             f"{self._own_url}/widget.js"  # not what the request calls us: anyone can make it up
         )
         return self._templates.TemplateResponse(
-            request, "demo.html", {"address": address, "region": self._region}
+            request,
+            "demo.html",
+            {"address": address, "region": self._clinics.region(self._clinics.default)},
         )
 
     async def script(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,14 +107,11 @@ class Widget:
             response = Response(self._script, media_type="text/javascript", headers=headers)
         await response(scope, receive, send)
 
-    async def config(self, _request: Request) -> Response:
+    async def config(self, request: Request) -> Response:
         """What the widget has baked in, and what changes by the hour.
 
         `staff` is null or {"words": "…"}: whether the clinic's staff are there, in plain words.
         """
-        return JSONResponse({**self._config, "staff": self.about_staff()})
-
-    def about_staff(self) -> dict[str, str] | None:
-        """Whether the clinic's staff are there; None while nobody has told us their hours."""
-        words = words_about_staff(self._clinic, now())
-        return {"words": words} if words else None
+        clinic = self._voices.clinic_of(request)
+        words = words_about_staff(clinic, now())
+        return JSONResponse({**self._about(clinic), "staff": {"words": words} if words else None})

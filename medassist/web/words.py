@@ -10,9 +10,13 @@ LONGEST_TEXT = 5_000
 
 @dataclass(frozen=True)
 class Words:
-    """The front door's own words. `emergency` is how the emergency number is said ("911")."""
+    """The front door's own words. `emergency` is how the emergency number is said ("911").
+
+    `clinic` is the id of the clinic that they are said for.
+    """
 
     emergency: str
+    clinic: str
 
     @property
     def _danger(self) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from medassist.cases.alerts import deliveries
 from medassist.cases.cases import acknowledge, claim, find_case, history, open_case, resolve
+from medassist.cases.clinics import Clinics
 from medassist.cases.clocks import Clocks, alert_again, back_words, unseen_words
 from medassist.cases.handovers import begin, current, end, touch
 from medassist.cases.hours import Clinic
@@ -71,7 +72,9 @@ class Hand:
             }
         )
         self.patients = Patients(self.settings)
-        self.clocks = Clocks(database, self.settings, CLINIC, "911", self.patients)
+        self.clocks = Clocks(
+            database, self.settings, Clinics(self.settings, [CLINIC]), self.patients
+        )
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from medassist.cases.clinic_file import ClinicFileError, read_clinics
 from medassist.cases.hours import (
     Clinic,
-    ClinicFileError,
     is_open,
     opens_next,
-    read_clinic,
     words_about_staff,
 )
 from medassist.settings import ROOT
@@ -39,7 +38,7 @@ def clinic(tmp_path: Path, *changes: tuple[str, str]) -> Clinic:
         assert old in content
         content = content.replace(old, new, 1)
     (tmp_path / "clinic.yml").write_text(content, encoding="utf-8")
-    return read_clinic(tmp_path)
+    return read_clinics(tmp_path)[0]
 
 
 def utc(text: str) -> datetime:
@@ -222,11 +221,11 @@ def test_a_mistake_in_the_file_is_one_line_that_names_the_key(
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ClinicFileError, match=r"clinic\.yml:1: cannot be read"):
-        read_clinic(tmp_path)
+        read_clinics(tmp_path)[0]
 
 
 def test_nothing_is_said_of_hours_that_the_clinic_has_not_written_down(tmp_path: Path) -> None:
     (tmp_path / "clinic.yml").write_text(SHIPPED, encoding="utf-8")
-    shipped = read_clinic(tmp_path)
+    shipped = read_clinics(tmp_path)[0]
     assert words_about_staff(shipped, utc("2026-01-07T15:00:00")) == ""
     assert not is_open(shipped, utc("2026-01-07T15:00:00"))

@@ -27,7 +27,9 @@ from medassist.storage.tables import (
     cases,
     contacts,
     full_replies,
+    handovers,
     incoming_messages,
+    notifications,
     outgoing_messages,
 )
 from medassist.web.app import create_app
@@ -44,7 +46,10 @@ MESSAGING: tuple[type, ...] = (
     SmsInput, WhatsAppInput, TelegramInput, SlackInput, MessengerInput, GenericInput
 )  # fmt: skip
 CHANNELS = ("sms", "whatsapp", "telegram", "slack", "messenger", "generic")
-EMPTIED = (outgoing_messages, incoming_messages, full_replies, contacts, case_events, cases)
+EMPTIED = (
+    outgoing_messages, incoming_messages, full_replies, contacts, notifications, handovers,
+    case_events, cases,
+)  # fmt: skip
 QUICK = Pace(give_up_reaching=0.5, try_again=0.1)
 
 
@@ -179,7 +184,7 @@ def opened_clinic(var: Path, **more: str) -> Iterator[Clinic]:
     engine = open_database(settings.database_url)
     migrate(engine)
     turns = Turns()
-    agent = StandInAgent(turns)
+    agent = StandInAgent(turns, settings)
     front_door = Served(lambda: create_app(settings, QUICK), settings.front_door_port)
     rasa = RasaServer([], settings.rasa_port, agent)
     built = Clinic(

@@ -22,10 +22,13 @@ from rasa.core.run import configure_app
 from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 from sanic import Sanic
 
-from medassist.settings import ROOT
+from medassist.cases.clinics import Clinics
+from medassist.channels.website import WebsiteInput
+from medassist.dialogue.responses import RegionalResponses
+from medassist.settings import ROOT, Settings
 
 SECRET = "the-installation's-secret"
 
@@ -42,8 +45,8 @@ def echo(text: str) -> list[dict[str, Any]]:
 class Turns:
     """`script` says what answers a text (else it is echoed); `got` is what came, in order.
 
-    A text of `breaking` makes the turn fail before it says anything; one of `hanging` never
-    ends. `sets` are slots that a text sets.
+    A script that is a name is that response of domain.yml, worded as Rasa words it. A text of `breaking` makes the turn fail before it says anything; one of `hanging` never
+    ends. `sets` are slots that a text sets. `trackers` are what an action would be given.
     """
 
     script: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Turns:
     hanging: set[str] = field(default_factory=set)
     sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     delay: float = 0.0
+    trackers: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def texts(self) -> list[str]:
@@ -65,8 +69,9 @@ class Turns:
 class StandInAgent:
     """As rasa.core.agent.Agent, as far as the server and the connectors use it."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, settings: Settings) -> None:
         self.turns = turns
+        self.responses = RegionalResponses(None, DOMAIN, Clinics(settings))
         self.domain = DOMAIN
         self.tracker_store = InMemoryTrackerStore(DOMAIN)
         self.lock_store = InMemoryLockStore()
@@ -75,6 +80,9 @@ class StandInAgent:
 
     def is_ready(self) -> bool:
         return self.ready
+
+    async def parse_message(self, text: str) -> dict[str, Any]:
+        return {"triage": {"level": self.turns.sets.get(text, {}).get("level", "routine")}}
 
     def is_core_ready(self) -> bool:
         return self.ready
@@ -105,6 +113,7 @@ class StandInAgent:
                     message.text,
                     input_channel=message.input_channel,
                     message_id=message.message_id,
+                    metadata=message.metadata,
                 )
             )
             await asyncio.sleep(self.turns.delay)
@@ -116,10 +125,14 @@ class StandInAgent:
                 tracker.update(SlotSet(name, value), DOMAIN)
             if not tracker.get_slot("handover"):
                 replies = self.turns.script.get(message.text)
+                if isinstance(replies, str):
+                    channel = message.input_channel or ""
+                    replies = [await self.responses.generate(replies, tracker, channel)]
                 for reply in echo(message.text) if replies is None else replies:
                     await message.output_channel.send_response(message.sender_id, dict(reply))
                     data = {k: reply.get(k) for k in ("buttons", "custom")}
                     tracker.update(BotUttered(reply.get("text"), data))
+            self.turns.trackers.append(tracker.current_state(EventVerbosity.ALL))
             await self.tracker_store.save(tracker)
 
 
@@ -196,10 +209,14 @@ class RasaServer:
         await server.before_start()
         await server.after_start()
         await server.start_serving()
+        app.is_running = True  # Sanic's own runner says so; tasks need it
         await self._stopping.wait()
         await server.before_stop()
         server.close()
         await server.wait_closed()
+        for channel in self.channels:
+            if isinstance(channel, WebsiteInput):
+                await channel._front_door.aclose()
         for connection in list(server.connections or ()):
             connection.close_if_idle()
         await asyncio.sleep(0.02)

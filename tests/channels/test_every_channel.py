@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from medassist.web.console.conversation import read_conversation
 from tests.channels import said
 from tests.channels.conftest import CHANNELS, Clinic
 from tests.conftest import wait_until
@@ -117,6 +118,26 @@ def test_a_picture_in_danger_gets_the_emergency_line(
     person.send_picture()
     eventually(lambda: len(person.inbox) == 2)
     assert person.inbox[1].startswith("If someone is in danger, call 911 now.")
+
+
+def test_staff_who_hold_the_conversation_see_what_was_sent(
+    clinic: Clinic, eventually, channel: str
+) -> None:
+    person = clinic.person(channel)
+    person.say("hello")
+    eventually(lambda: len(person.inbox) == 1)
+    conversation = clinic.turns.conversation
+    clinic.rasa.push(conversation, said.handover(True))
+    person.send_picture()
+    eventually(lambda: len(person.inbox) == 2)
+    assert "staff see that you sent a picture, but they can't open it here" in person.inbox[1]
+    told = "The patient sent a picture. It is not fetched and not kept here."
+
+    def seen() -> list[str]:
+        return [line.text for line in read_conversation(clinic.rasa.tracker(conversation)).lines]
+
+    eventually(lambda: told in seen())
+    assert person.provider.wrong == []
 
 
 def test_a_forged_request_is_refused(clinic: Clinic, eventually, channel: str) -> None:

@@ -21,7 +21,7 @@ from tests.web.served import Served, free_port
 
 def test_a_rasa_that_is_told_to_stop_finishes_its_turns(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    agent = StandInAgent(Turns(delay=1.5))
+    agent = StandInAgent(Turns(delay=1.5), settings)
     rasa = RasaServer([WebsiteInput(settings)], free_port(), agent)
     rasa.start()
     accepted = httpx.post(

@@ -51,9 +51,8 @@ def test_a_message_is_accepted_at_once_and_its_reply_streams_in(
     assert reply["text"] == ANSWER["text"]
     assert reply["buttons"] == ANSWER["buttons"]
     assert reply["custom"] == ANSWER["custom"]
-    assert rasa.got == [
-        {"conversation": sender_of(patient.key), "id": "0123456789ab", "text": "missed a dose"}
-    ]
+    said = {"conversation": sender_of(patient.key), "id": "0123456789ab", "text": "missed a dose"}
+    assert rasa.got == [{**said, "clinic": "main"}]
 
 
 def test_replies_stream_in_the_order_they_are_said(patient: Patient, rasa: StandInRasa) -> None:

@@ -19,7 +19,6 @@ from medassist.medicines.versions import (
     versions_of,
 )
 from medassist.medicines.wording import REVIEW_WORDS, question_about
-from medassist.regions import numbers_for
 from medassist.staff.sessions import Staff
 from medassist.web.console.differences import side_by_side
 from medassist.web.console.forms import text_of
@@ -57,7 +56,7 @@ class AnswerPages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._numbers = numbers_for(console.settings)
+        self._numbers = console.clinics.numbers(console.clinics.default)
 
     def overview(self, request: Request, staff: Staff) -> Response:
         """Every answer that a file holds."""

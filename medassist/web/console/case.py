@@ -167,7 +167,6 @@ class CasePages:
         whole: bool,
     ) -> Response:
         view = self.view(case, conversation, reachable, whole)
-        region = self._console.region
         return self._console.page(
             request,
             staff,
@@ -176,7 +175,7 @@ class CasePages:
             view=view,
             case=case,
             outcomes=OUTCOMES,
-            region=region,
+            region=self._console.region_of(case),
         )
 
     def view(
@@ -214,7 +213,10 @@ class CasePages:
             ],
             facts=(
                 facts_about(
-                    self._answers, medicine_name, self._console.region.placeholders(), first
+                    self._answers,
+                    medicine_name,
+                    self._console.region_of(case).placeholders(),
+                    first,
                 )
                 if medicine_name and whole
                 else []
@@ -248,7 +250,7 @@ class CasePages:
             )
             return self._console.page(
                 request, staff, "sheet.html", now=now(), case=case, lines=lines, source=source,
-                reachable=reachable, region=self._console.region,
+                reachable=reachable, region=self._console.region_of(case),
             )  # fmt: skip
 
         return await run_in_threadpool(page)

@@ -64,6 +64,10 @@ def read_conversation(tracker: Mapping[str, Any]) -> Conversation:
         if line is None or (line.id and line.id in names):
             continue
         names.add(line.id)
+        sent = ((event.get("data") or {}).get("custom") or {}).get("sent")
+        if line.who == ROBOT and sent:
+            told = f"The patient sent {sent}. It is not fetched and not kept here."
+            lines.append(Said(STATUS, "Patient", told, line.at))
         lines.append(line)
     slots = tracker.get("slots") or {}
     return Conversation(tuple(lines[-LONGEST_HISTORY:]), slots, bool(slots.get("handover")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medassist.cases.cases import RANK, claim, open_case
+from medassist.cases.hours import Clinic
 from medassist.medicines.answers import Answers, VettedAnswer
 from medassist.medicines.files import Medicine
 from medassist.staff.sessions import Staff
@@ -88,31 +90,34 @@ class Desk:
 
     def _page(
         self, request: Request, staff: Staff, text: str = "", reading: Reading | None = None,
-        problem: str = "", status_code: int = 200,
+        problem: str = "", status_code: int = 200, clinic: Clinic | None = None,
     ) -> Response:  # fmt: skip
+        clinics = self._console.clinics
+        chosen = clinic or clinics.default
         return self._console.page(
             request, staff, "desk.html", status_code=status_code, text=text, reading=reading,
-            problem=problem, longest=LONGEST_NOTE, region=self._console.region,
+            problem=problem, longest=LONGEST_NOTE, region=clinics.region(chosen), clinics=clinics,
+            chosen=chosen,
         )  # fmt: skip
+
+    def _clinic(self, request: Request) -> Clinic:
+        """The clinic that the note is for."""
+        return self._console.clinics.named(text_of(request, "clinic", 30))
 
     async def read(self, request: Request, staff: Staff) -> Response:
         """Read a note and show what is in it."""
         text = text_of(request, "text", 8 * LONGEST_NOTE)
-        problem = _problem(text)
+        problem, clinic = _problem(text), self._clinic(request)
+        page = partial(self._page, request, staff, text, clinic=clinic)
         if problem:
-            return await run_in_threadpool(self._page, request, staff, text, None, problem, 400)
+            return await run_in_threadpool(page, None, problem, 400)
         try:
             parsed = await self._console.rasa.parse(text)
         except UnreachableError:
-            return await run_in_threadpool(self._page, request, staff, text, None, NOT_READ, 503)
-        return await run_in_threadpool(self._read_page, request, staff, text, parsed)
+            return await run_in_threadpool(page, None, NOT_READ, 503)
+        return await run_in_threadpool(lambda: page(self.reading(text, parsed, clinic)))
 
-    def _read_page(
-        self, request: Request, staff: Staff, text: str, parsed: Mapping[str, Any]
-    ) -> Response:
-        return self._page(request, staff, text, self.reading(text, parsed))
-
-    def reading(self, text: str, parsed: Mapping[str, Any]) -> Reading:
+    def reading(self, text: str, parsed: Mapping[str, Any], clinic: Clinic) -> Reading:
         """What the model understood, in words, with the vetted answers that fit."""
         assessment = _assessment(parsed)
         entities = tuple(parsed.get("entities") or ())
@@ -133,13 +138,20 @@ class Desk:
             medicine_name=medicine_name,
             medicine=medicine,
             situations=[SITUATION_WORDS.get(s, s) for s in found],
-            facts=self._answers(text, parsed, medicine_name, assessment),
+            facts=self._answers(
+                text, parsed, medicine_name, assessment, self._console.clinics.numbers(clinic)
+            ),
             sheet=overdose_sheet(Conversation((said,), slots), medicine, names),
             levels=[level for level in RANK if RANK[level] >= RANK[least]],
         )
 
     def _answers(
-        self, text: str, parsed: Mapping[str, Any], medicine: str, assessment: Assessment
+        self,
+        text: str,
+        parsed: Mapping[str, Any],
+        medicine: str,
+        assessment: Assessment,
+        numbers: Mapping[str, str],
     ) -> list[Fact]:
         """The vetted answers to what the note asks or reports, never another medicine's."""
         if not medicine:
@@ -160,7 +172,6 @@ class Desk:
             answer = answers.find(medicine, intent.removeprefix("ask_"), text)
             if answer:
                 found.setdefault(answer.answer_id, answer)
-        numbers = self._console.region.placeholders()
         return [as_fact(answer, numbers) for answer in found.values()]
 
     async def open(self, request: Request, staff: Staff) -> Response:
@@ -174,13 +185,20 @@ class Desk:
             parsed = await self._console.rasa.parse(text)
         except UnreachableError:
             return await run_in_threadpool(self._page, request, staff, text, None, NOT_READ, 503)
-        case_id = await run_in_threadpool(self._open, staff, text, caller, wanted, parsed)
+        clinic = self._clinic(request).id
+        case_id = await run_in_threadpool(self._open, staff, text, caller, wanted, parsed, clinic)
         return self._console.redirect(
             f"/staff/cases/{case_id}", f"Case {case_id} is open, and yours."
         )
 
     def _open(
-        self, staff: Staff, text: str, caller: str, wanted: str, parsed: Mapping[str, Any]
+        self,
+        staff: Staff,
+        text: str,
+        caller: str,
+        wanted: str,
+        parsed: Mapping[str, Any],
+        clinic: str,
     ) -> int:
         """The case; its level is what was wanted, but never below what triage found."""
         assessment = _assessment(parsed)
@@ -193,6 +211,7 @@ class Desk:
             channel="desk",
             level=level,
             kind=assessment.kind or "note",
+            clinic=clinic,
             detail={
                 "words": text,
                 "caller": caller,

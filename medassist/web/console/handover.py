@@ -109,7 +109,7 @@ class Handover:
         before = await run_in_threadpool(handovers.current, self._engine, case.conversation)
         begun = await run_in_threadpool(handovers.begin, self._engine, case.id, staff.name)
         identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"handover {begun.id} {begun.began_at}"))
-        emergency = self._console.region.emergency.say
+        emergency = self._console.region_of(case).emergency.say
         said = (
             f"{staff.shown_as} from the clinic is here and reads what you write. "
             f"The robot keeps quiet now. If someone is in danger, call {emergency} now."
@@ -152,7 +152,7 @@ class Handover:
         name = staff.shown_as
         began = f"{current.id} {current.began_at}" if current else str(uuid.uuid4())
         identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"handed back {began}"))
-        emergency = self._console.region.emergency.say
+        emergency = self._console.region_of(case).emergency.say
         said = (
             f"{name} has left the chat. The robot is back and answers you again. "
             f"If someone is in danger, call {emergency} now."

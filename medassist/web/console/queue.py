@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medassist.cases.cases import OUTCOMES, Case, case_of
+from medassist.cases.hours import Clinic
 from medassist.cases.queue import QueueEntry, queue
 from medassist.staff.sessions import Staff
 from medassist.storage.tables import cases, now
@@ -107,9 +108,14 @@ def as_row(entry: QueueEntry) -> Row:
     return Row(entry, kind_in_words(entry.case.kind), pieces, " · ".join(about))
 
 
-def rows_of(console: Console) -> list[Row]:
-    """The queue now."""
-    return [as_row(e) for e in queue(console.engine, console.settings.acknowledge_seconds)]
+def rows_of(console: Console, clinic: Clinic | None = None) -> list[Row]:
+    """The queue now, of one clinic or of all."""
+    entries = queue(console.engine, console.settings.acknowledge_seconds)
+    return [
+        as_row(entry)
+        for entry in entries
+        if clinic is None or console.clinics.named(entry.case.clinic) == clinic
+    ]
 
 
 def alarms(rows: Sequence[Row], but: int | None = None) -> list[Row]:
@@ -124,15 +130,18 @@ class Queue:
         self._console = console
 
     def see(self, request: Request, staff: Staff) -> Response:
-        """The open cases."""
-        rows = rows_of(self._console)
+        """The open cases, of the clinic in `?clinic=` if there is such a one."""
+        clinics = self._console.clinics
+        chosen = clinics.find(request.query_params.get("clinic")) if clinics.several else None
+        rows = rows_of(self._console, chosen)
         levels = [
             (level, [row for row in rows if row.case.level == level])
             for level in ("emergency", "urgent", "routine")
         ]
         return self._console.page(
-            request, staff, "queue.html", now=now(), rows=rows, levels=levels, alarms=alarms(rows)
-        )
+            request, staff, "queue.html", now=now(), rows=rows, levels=levels,
+            alarms=alarms(rows), clinics=clinics, chosen=chosen,
+        )  # fmt: skip
 
     def closed(self, request: Request, staff: Staff) -> Response:
         """The cases that were closed last."""

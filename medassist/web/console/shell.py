@@ -30,7 +30,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from medassist.cases.hours import read_clinic
+from medassist.cases.cases import Case
+from medassist.cases.clinics import Clinics
 from medassist.regions import Region
 from medassist.settings import Settings
 from medassist.staff import audit, sessions
@@ -96,12 +97,12 @@ class Console:
     """The shell: builds routes, renders pages, and knows who is signed in."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, rasa: RasaServer, region: Region
+        self, engine: Engine, settings: Settings, rasa: RasaServer, clinics: Clinics
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.rasa = rasa
-        self.region = region
+        self.clinics = clinics
         self.closers: list[Callable[[], None]] = []
         """Called in the event loop when the server is told to stop: streams must end then."""
         secret = settings.internal_secret or secrets.token_urlsafe(32)
@@ -110,12 +111,21 @@ class Console:
         self._seen = Seen()
         self._flash = URLSafeTimedSerializer(secret, salt="medassist.console.flash")
         self.templates = Jinja2Templates(directory=TEMPLATES)
-        self.zone = read_clinic(settings.data).zone
-        """The clinic's time zone: times on pages are its, times in the database are UTC."""
+        self.zone = clinics.default.zone
+        """The (first) clinic's time zone: times on pages are its, in the database they are UTC."""
         self.templates.env.filters["moment"] = partial(moments.moment, zone=self.zone)
         self.templates.env.filters["duration"] = moments.duration
         self.templates.env.filters["ago"] = moments.ago
+        self.templates.env.globals["clinic_name"] = self.clinic_name
         self.templates.env.trim_blocks = self.templates.env.lstrip_blocks = True
+
+    def region_of(self, case: Case) -> Region:
+        """The phone lines of the clinic that a case is with."""
+        return self.clinics.region(self.clinics.named(case.clinic))
+
+    def clinic_name(self, case: Case) -> str:
+        """The name of the clinic that a case is with; nothing where there is only one."""
+        return self.clinics.named(case.clinic).name if self.clinics.several else ""
 
     # ── routes ──
 

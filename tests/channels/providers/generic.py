@@ -49,7 +49,7 @@ class Partner:
             self.wrong.append("signature")
             return Response(status_code=401)
         said = json.loads(body)
-        if set(said) != {"id", "conversation", "text", "buttons", "from", "custom"}:
+        if set(said) != {"id", "conversation", "clinic", "text", "buttons", "from", "custom"}:
             self.wrong.append(f"fields {sorted(said)}")
         if request.headers.get("idempotency-key") != said["id"]:
             self.wrong.append("idempotency key")
@@ -60,12 +60,14 @@ class Partner:
 class Person:
     channel = "generic"
 
-    def __init__(self, front_door: str, partner: Partner) -> None:
+    def __init__(self, front_door: str, partner: Partner, clinic: str | None = None) -> None:
         self.front_door, self.provider = front_door, partner
+        self.fields = {"clinic": clinic} if clinic else {}
         self.name = f"patient-{uuid.uuid4().hex[:8]}"
 
     def body(self, text: str, **fields: Any) -> bytes:
-        said = {"id": uuid.uuid4().hex, "conversation": self.name, "text": text, **fields}
+        said = {"id": uuid.uuid4().hex, "conversation": self.name, "text": text}
+        said |= {**self.fields, **fields}
         return json.dumps(said).encode()
 
     def post(self, body: bytes, stamp: str | None = None, path: str = "messages",

@@ -7,9 +7,11 @@ refuses what Twilio would.
 from __future__ import annotations
 
 import base64
+import json
 import re
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -24,6 +26,14 @@ TOKEN = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 OUR_NUMBER = "+15550100100"
 SECOND_NUMBER = "+15550100200"
 PUBLIC_URL = "https://bot.clinic.example"
+
+TWO_BUTTONS, WRITE_BACK = "HX" + "a1" * 16, "HX" + "b2" * 16
+WRITE_BACK_WORDS = "Your clinic has answered you. Please send us any message to read it."
+TEMPLATES: dict[str, dict[str, Any]] = {
+    TWO_BUTTONS: {"body": "{{1}}", "actions": ["{{2}}", "{{3}}"], "approved": False},
+    WRITE_BACK: {"body": WRITE_BACK_WORDS, "actions": [], "approved": True},
+}
+"""Templates that a clinic has made at Twilio; one that is not approved goes in a session only."""
 
 GSM = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -54,6 +64,7 @@ class Twilio:
     down: bool = False
     opted_out: set[str] = field(default_factory=set)
     window_closed: bool = False
+    templates: dict[str, dict[str, Any]] = field(default_factory=lambda: dict(TEMPLATES))
     wrong: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
@@ -87,6 +98,16 @@ class Twilio:
             return self.refuse(400, 21606, "The 'From' phone number is not a valid one of yours")
         if to.startswith("whatsapp:") != sender.startswith("whatsapp:"):
             return self.refuse(400, 63007, "Channel of To and From differ")
+        template = self.templates.get(form.get("ContentSid", ""))
+        if "ContentSid" in form:
+            if template is None:
+                return self.refuse(400, 21655, "The ContentSid is invalid")
+            if body or not to.startswith("whatsapp:"):
+                return self.refuse(400, 21619, "A template takes no Body, and goes to WhatsApp")
+            filled = fill(template, form.get("ContentVariables"))
+            if filled is None:
+                return self.refuse(400, 21656, "The ContentVariables are invalid")
+            body, form = filled["Body"], {**form, **filled}
         if not body:
             return self.refuse(400, 21602, "Message body is required")
         if len(body) > 1600:
@@ -95,7 +116,8 @@ class Twilio:
             return self.refuse(400, 21609, "Invalid 'StatusCallback' URL")
         if to in self.opted_out:
             return self.refuse(400, 21610, "Attempt to send to unsubscribed recipient")
-        if self.window_closed and to.startswith("whatsapp:"):
+        approved = template is not None and template["approved"]
+        if self.window_closed and to.startswith("whatsapp:") and not approved:
             return self.refuse(400, 63016, "Outside the allowed window")
         sid = f"SM{uuid.uuid4().hex}"
         self.sent.append({**form, "sid": sid})
@@ -111,6 +133,27 @@ class Twilio:
             },
             status_code=201,
         )  # fmt: skip
+
+
+def fill(template: dict[str, Any], given: str | None) -> dict[str, str] | None:
+    """A template with its variables; None where Twilio or WhatsApp would refuse it."""
+    try:
+        variables = json.loads(given) if given is not None else {}
+    except ValueError:
+        return None
+    text = "\n".join([template["body"], *template["actions"]])
+    if set(variables) != set(re.findall(r"\{\{(\w+)\}\}", text)):
+        return None
+    if not all(isinstance(v, str) and 0 < len(v) <= 1600 for v in variables.values()):
+        return None
+
+    def filled(part: str) -> str:
+        return re.sub(r"\{\{(\w+)\}\}", lambda found: variables[found[1]], part)
+
+    body, titles = filled(template["body"]), [filled(title) for title in template["actions"]]
+    if len(body) > 1024 or any(len(title) > 20 for title in titles):
+        return None
+    return {"Body": body, "Buttons": "|".join(titles)}
 
 
 def signature(url: str, form: dict[str, str], token: str = TOKEN) -> str:
@@ -161,6 +204,10 @@ class Phone:
     @property
     def provider(self) -> Twilio:
         return self.twilio
+
+    def tap(self, title: str) -> dict[str, str]:
+        """A tap on a button of a template."""
+        return self.say(title, ButtonText=title, ButtonPayload=title, MessageType="button")
 
     def repeat(self, form: dict[str, str]) -> httpx.Response:
         return self.post(form)

@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 
 revision = "0005"
-down_revision = "0003"  # on main: 0004, the clinics
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -36,7 +36,7 @@ export class Chat {
   constructor({ config, server, strings, heading, on }) {
     this.#config = config;
     this.#strings = strings;
-    this.#door = new FrontDoor(server);
+    this.#door = new FrontDoor(server, config.id);
     this.#on = on;
     this.#bubbles = new Bubbles({
       strings,

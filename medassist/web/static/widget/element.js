@@ -11,7 +11,7 @@ import english from "./strings.en.js";
 
 const NAME = "medassist-chat";
 const OPEN = "medassist.open";
-const PASSED_ON = ["server", "heading", "lang", "position", "theme", "open", "inline"];
+const PASSED_ON = ["server", "heading", "lang", "position", "theme", "open", "inline", "clinic"];
 
 /** The words in a language, or in English when there is no file for it. */
 async function stringsIn(lang, home) {
@@ -25,11 +25,18 @@ async function stringsIn(lang, home) {
   }
 }
 
+/** What is baked in for the clinic that a page names, or whose website it is on. */
+function configOf(name, config) {
+  const clinics = config.clinics ?? {};
+  const id = [name, config.websites?.[location.origin]].find((id) => Object.hasOwn(clinics, id));
+  return id ? { ...config, ...clinics[id], id } : config;
+}
+
 /**
  * Make the element known, and put one into the page if the page has none.
  *
  * `script` is the address of the script that was embedded; `config` what its server baked into it:
- * the phone lines, the longest text, the clinic's name.
+ * the phone lines, the longest text, the clinic's name; of several clinics, each one's.
  */
 export function define(script, config) {
   if (customElements.get(NAME)) return;
@@ -51,7 +58,7 @@ export function define(script, config) {
   else place();
 }
 
-function elementClass(home, config) {
+function elementClass(home, baked) {
   return class MedassistChat extends HTMLElement {
     #root = this.attachShadow({ mode: "open" });
     #frame = null;
@@ -76,9 +83,14 @@ function elementClass(home, config) {
       this.#root.replaceChildren();
     }
 
+    get #config() {
+      return configOf(this.getAttribute("clinic"), baked);
+    }
+
     get #heading() {
       const { heading, headingOf } = this.#strings;
-      return this.getAttribute("heading") || (config.clinic ? headingOf(config.clinic) : heading);
+      const { clinic } = this.#config;
+      return this.getAttribute("heading") || (clinic ? headingOf(clinic) : heading);
     }
 
     #showInline() {
@@ -116,7 +128,7 @@ function elementClass(home, config) {
       if (this.#chat) return this.#chat;
       const server = (this.getAttribute("server") || home).replace(/\/+$/, "");
       this.#chat = new Chat({
-        config,
+        config: this.#config,
         server,
         strings: this.#strings,
         heading: this.#heading,

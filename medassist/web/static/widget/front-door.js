@@ -44,9 +44,10 @@ export const tabStorage = storageIn("sessionStorage");
 export class FrontDoor {
   #beginning = null;
 
-  /** `base` is the front door's address, without a slash at its end. */
-  constructor(base) {
+  /** `base` is the front door's address, without a slash at its end; `clinic` the page's, if any. */
+  constructor(base, clinic) {
     this.base = base;
+    this.clinic = clinic;
   }
 
   get key() {
@@ -142,6 +143,7 @@ export class FrontDoor {
   async #fetch(path, options) {
     const headers = { ...options.headers };
     if (this.key) headers["X-Conversation-Key"] = this.key;
+    if (this.clinic) headers["X-Clinic"] = this.clinic;
     let response;
     try {
       response = await fetch(this.base + path, {
