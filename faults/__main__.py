@@ -1,0 +1,66 @@
+"""`python -m faults`: strike each part under load, count, and write the report.
+
+Exit code 1 when a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from faults.account import Account, account
+from faults.kinds import FAULTS, Fault
+from faults.load import Plan, under_load
+from faults.machine import Machine, running
+from faults.report import as_markdown
+
+
+def strike(machine: Machine, fault: Fault, plan: Plan) -> Account:
+    """One fault from the first message to the account; progress goes to standard output."""
+    began = time.monotonic()
+    print(f"{time.strftime('%H:%M:%S')}  {fault.name}: {fault.done} ...", flush=True)
+    found = asyncio.run(under_load(machine, fault.strike, plan))
+    result = account(fault.name, fault.done, found)
+    print(
+        f"          {result.sent} messages, {result.answered} answered, {result.lost} lost, "
+        f"{result.doubled} doubled, {result.disordered} out of order, "
+        f"{result.cards}/{result.emergencies} cards, {result.with_case} with a case; "
+        f"longest wait {result.longest:.1f} s, took {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+    for line in result.broken:
+        print(f"          BROKEN: {line}", flush=True)
+    return result
+
+
+def main() -> None:
+    """Run the faults that are asked for, by default all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", default=[], help="a fault's name, or its start")
+    parser.add_argument("--list", action="store_true", help="name the faults and end")
+    parser.add_argument("--patients", type=int, default=Plan.patients)
+    parser.add_argument("--report", type=Path, default=Path("reports/faults.md"))
+    given = parser.parse_args()
+    wanted = [f for f in FAULTS if not given.only or f.name.startswith(tuple(given.only))]
+    if given.list or not wanted:
+        for fault in FAULTS:
+            print(f"{fault.name:<24} {fault.done}")
+        raise SystemExit(not given.list)
+    results: list[Account] = []
+    began = time.monotonic()
+    for kind in dict.fromkeys(fault.on for fault in wanted):
+        with tempfile.TemporaryDirectory() as var, running(Path(var)) as machine:
+            for fault in wanted:
+                if fault.on == kind:
+                    results.append(strike(machine, fault, Plan(patients=given.patients)))
+    given.report.parent.mkdir(parents=True, exist_ok=True)
+    given.report.write_text(as_markdown(results, time.monotonic() - began), encoding="utf-8")
+    print(f"Written: {given.report}")
+    raise SystemExit(any(result.broken for result in results))
+
+
+if __name__ == "__main__":
+    main()

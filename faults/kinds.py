@@ -1,0 +1,84 @@
+"""The faults: what is done to which part. Each is over when it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from faults.machine import PARTS, Machine
+
+FREEZE_SECONDS = 20.0
+"""Longer than every time limit of one request, and than the honest word's 10 seconds."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`done` says in plain words what happens; `on` is the kind of installation it happens to."""
+
+    name: str
+    done: str
+    strike: Callable[[Machine], None]
+    on: str = "sqlite"
+
+
+def _kill(part: str) -> Callable[[Machine], None]:
+    return lambda machine: machine.kill(part)
+
+
+def _freeze(part: str, seconds: float = FREEZE_SECONDS) -> Callable[[Machine], None]:
+    def strike(machine: Machine) -> None:
+        with machine.frozen(part):
+            time.sleep(seconds)
+
+    return strike
+
+
+def receiver_down(machine: Machine) -> None:
+    """Nobody listens where alerts go."""
+    machine.receiver.stop()
+    time.sleep(FREEZE_SECONDS)
+    machine.receiver.start()
+
+
+def receiver_hangs(machine: Machine) -> None:
+    """The receiver notes an alert and answers after a quarter of a minute, so not in time."""
+    machine.receiver.seconds = 15.0
+    time.sleep(FREEZE_SECONDS)
+    machine.receiver.seconds = 0.0
+
+
+def receiver_fails(machine: Machine) -> None:
+    """The receiver says 500."""
+    machine.receiver.status = 500
+    time.sleep(FREEZE_SECONDS)
+    machine.receiver.status = 200
+
+
+def power_cut(machine: Machine) -> None:
+    """Everything is killed at once and started again."""
+    machine.kill_everything()
+    time.sleep(1)
+    machine.start()
+
+
+def nothing(_machine: Machine) -> None:
+    """For comparison."""
+
+
+FAULTS = (
+    Fault("none", "nothing, for comparison", nothing),
+    *(Fault(f"kill {part}", f"the {part} is killed (SIGKILL)", _kill(part)) for part in PARTS),
+    *(
+        Fault(
+            f"freeze {part}",
+            f"the {part} stands still for {FREEZE_SECONDS:.0f} s (SIGSTOP, SIGCONT)",
+            _freeze(part),
+        )
+        for part in PARTS
+    ),
+    Fault("receiver down", "nobody listens where alerts go, for 20 s", receiver_down),
+    Fault("receiver hangs", "the alerts' receiver answers after 15 s, for 20 s", receiver_hangs),
+    Fault("receiver fails", "the alerts' receiver answers 500 for 20 s", receiver_fails),
+    Fault("power cut", "every process is killed (SIGKILL), then started again", power_cut),
+)
