@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -38,6 +40,7 @@ def strike(machine: Machine, fault: Fault, plan: Plan) -> Account:
 
 def main() -> None:
     """Run the faults that are asked for, by default all."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left behind
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", default=[], help="a fault's name, or its start")
     parser.add_argument("--list", action="store_true", help="name the faults and end")

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -128,9 +128,8 @@ class Machine:
         for process in self._all()[1:]:
             try:
                 words = process.cmdline()
-                if (part in ports and str(ports[part]) in words) or (
-                    part == "alert worker" and "medassist.cases.alert_worker" in words
-                ):
+                mark = str(ports.get(part, "medassist.cases.alert_worker"))
+                if mark in words:
                     found.append(process)
             except psutil.Error:
                 continue
@@ -167,10 +166,8 @@ class Machine:
 
 
 def _signal(process: psutil.Process, sign: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):  # it has just ended by itself
         process.send_signal(sign)
-    except psutil.NoSuchProcess:
-        pass  # it has just ended by itself
 
 
 @contextmanager
@@ -182,8 +179,3 @@ def running(var: Path, *, make: Callable[..., Machine] = Machine, **more: str) -
         yield machine
     finally:
         machine.stop()
-
-
-def environment_of(mapping: Mapping[str, object]) -> dict[str, str]:
-    """Settings as the environment holds them."""
-    return {key: str(value) for key, value in mapping.items()}

@@ -6,10 +6,13 @@ secret and takes each reply as soon as it is said, so that it can stream it.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import json
 import logging
+import time
 from http import HTTPStatus
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Set, Text
 
 import httpx
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
@@ -22,6 +25,15 @@ from medassist.settings import Settings, load_settings
 logger = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Medassist-Secret"
+SIGN_OF_LIFE_SECONDS = 5.0
+"""While a turn runs the front door hears so often that it does."""
+
+KEEP_SECONDS = 120.0
+"""How long replies that the front door did not take are offered again after their turn."""
+
+AGAIN_SECONDS = 1.0
+"""Between two offers."""
+
 REPLY_KEYS = ("text", "buttons", "custom")
 """What of a reply leaves Rasa; its metadata and model id stay inside."""
 
@@ -38,6 +50,8 @@ class WebsiteOutput(OutputChannel):
         self._settings, self._front_door = settings, front_door
         self._message_id = message_id
         self._count = 0
+        self._waiting: List[Dict[Text, Any]] = []
+        self._is_down = False
 
     @classmethod
     def name(cls) -> Text:
@@ -45,21 +59,47 @@ class WebsiteOutput(OutputChannel):
         return "website"
 
     async def send_response(self, recipient_id: Text, message: Dict[Text, Any]) -> None:
-        """Hand over one reply. A front door that is down is no loss: the tracker keeps it."""
+        """Hand over one reply.
+
+        One that the front door does not take waits, with all that follow it, until the turn is
+        over: the turn itself must not wait for a front door that hangs.
+        """
         reply: Dict[Text, Any] = {k: message[k] for k in REPLY_KEYS if message.get(k)}
         if not reply:
             return
         if self._message_id:
             reply["id"] = reply_id(self._message_id, self._count)
             self._count += 1
-        try:
-            await self._front_door.post(
-                f"{self._settings.front_door_url}/internal/replies",
-                json={"conversation": recipient_id, "reply": reply},
-                headers={SECRET_HEADER: self._settings.internal_secret or ""},
-            )
-        except httpx.HTTPError as error:
-            logger.warning("The front door did not take a reply: %s", type(error).__name__)
+        self._waiting.append({"conversation": recipient_id, "reply": reply})
+        if not self._is_down:
+            await self._hand_over()
+
+    async def hand_over_the_rest(self) -> None:
+        """Offer what waits until it is taken; the page would miss it until its next reload."""
+        deadline = time.monotonic() + KEEP_SECONDS
+        while self._waiting and time.monotonic() < deadline:
+            await self._hand_over()
+            if self._waiting:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _hand_over(self) -> None:
+        """Offer the waiting replies in their order, until one is not taken.
+
+        The front door knows them by their ids, so one that it got unnoticed is shown once.
+        """
+        while self._waiting:
+            try:
+                await self._front_door.post(
+                    f"{self._settings.front_door_url}/internal/replies",
+                    json=self._waiting[0],
+                    headers={SECRET_HEADER: self._settings.internal_secret or ""},
+                )
+            except httpx.HTTPError as error:
+                logger.warning("The front door did not take a reply: %s", type(error).__name__)
+                self._is_down = True
+                return
+            self._waiting.pop(0)
+        self._is_down = False
 
 
 def reply_id(message_id: str, number: int) -> str:
@@ -74,6 +114,7 @@ class WebsiteInput(InputChannel):
         self._settings = settings
         # One client for all replies, and no proxy between two addresses on loopback.
         self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
+        self._turns: Set["asyncio.Future[None]"] = set()
 
     @classmethod
     def name(cls) -> Text:
@@ -113,13 +154,30 @@ class WebsiteInput(InputChannel):
                 input_channel=self.name(),
                 message_id=message_id,
             )
-            request.app.add_task(self._handle(on_new_message, message, output))
-            return response.json({"accepted": message_id}, status=HTTPStatus.ACCEPTED)
+            turn = asyncio.ensure_future(self._handle(on_new_message, message, output))
+            self._turns.add(turn)  # it goes on, even if the front door ends meanwhile
+            turn.add_done_callback(self._turns.discard)
+            return await self._tell_when_over(request, message_id, turn)
 
         return webhook
 
     @staticmethod
+    async def _tell_when_over(
+        request: Request, message_id: Text, turn: "asyncio.Future[None]"
+    ) -> HTTPResponse:
+        """Say at once that the message is taken, and end the answer when its turn is stored.
+
+        An answer that breaks off tells the front door that the turn was lost with this process.
+        """
+        answer = await request.respond(status=HTTPStatus.ACCEPTED, content_type="application/json")
+        while not turn.done():
+            await answer.send(" ")
+            await asyncio.wait({turn}, timeout=SIGN_OF_LIFE_SECONDS)
+        await answer.send(json.dumps({"accepted": message_id}), end_stream=True)
+        return answer
+
     async def _handle(
+        self,
         on_new_message: Callable[[UserMessage], Awaitable[Any]],
         message: UserMessage,
         output: WebsiteOutput,
@@ -130,3 +188,7 @@ class WebsiteInput(InputChannel):
         except Exception as error:
             logger.error("A website message failed: %s", type(error).__name__)
             await output.send_response(message.sender_id, {"custom": {"failed": True}})
+        finally:
+            rest = asyncio.ensure_future(output.hand_over_the_rest())
+            self._turns.add(rest)
+            rest.add_done_callback(self._turns.discard)

@@ -61,12 +61,15 @@ def main() -> None:
     from rasa.shared.nlu.training_data.message import Message
     from rasa.shared.nlu.training_data.training_data import TrainingData
 
+    from medassist.dialogue.once import answer_each_message_once
+
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
     # Rasa digests every example of the data after each step, for a cache of steps that we never
     # use (`--force`), and to tell duplicates apart. That took half of a training's time.
     TrainingData.fingerprint = lambda self: uuid.uuid4().hex
     Message.__hash__ = lambda self: hash(self.get(TEXT))
     check_replies_with_one_validator()
+    answer_each_message_once()
     logging.getLogger("medassist").setLevel(logging.INFO)
     rasa_main()
 

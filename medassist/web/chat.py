@@ -94,6 +94,8 @@ class Chat:
             raise HTTPException(400, self._words.empty)
         if len(text) > LONGEST_TEXT:
             raise HTTPException(413, self._words.too_long)
+        if self._delivery.is_full:
+            raise HTTPException(503, self._words.too_busy)
         self._admit(request, conversation)
         try:
             new = conversation.accept(

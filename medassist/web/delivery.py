@@ -18,10 +18,13 @@ from medassist.web.history import (
 )
 from medassist.web.hub import Conversation, Event
 from medassist.web.pace import Pace
-from medassist.web.rasa_server import RasaServer, UnreachableError
+from medassist.web.rasa_server import MaybeTakenError, RasaServer, UnreachableError
 from medassist.web.words import Words
 
 logger = logging.getLogger(__name__)
+
+MOST_TRIES = 3
+"""How often a message is handed over whose turn Rasa never finished."""
 
 
 def own_reply(text: str, reason: str, message_id: str) -> Message:
@@ -45,6 +48,11 @@ class Delivery:
         self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many messages are under way as can be answered in reasonable time."""
+        return len(self._tasks) >= self._pace.most_under_way
+
     def start(self, conversation: Conversation, sender: str, message_id: str, text: str) -> None:
         """Deliver a message in the background; all that comes of it is published."""
         task = asyncio.create_task(self._deliver(conversation, sender, message_id, text))
@@ -61,57 +69,99 @@ class Delivery:
         self, conversation: Conversation, sender: str, message_id: str, text: str
     ) -> None:
         outcome = "failed"
+        slow = asyncio.create_task(self._own_up_when_slow(conversation, message_id))
         try:
             outcome = await self._outcome(conversation, sender, message_id, text)
         except Exception as error:  # the log must not hold what a person wrote
             logger.error("A message was not delivered: %s", type(error).__name__)
+        finally:
+            slow.cancel()
         conversation.close(message_id, sendable_again=outcome == "unreachable")
         if outcome != "answered":
             said = self._words.unreachable if outcome == "unreachable" else self._words.failed
             conversation.publish(Event("reply", own_reply(said, outcome, message_id)))
+
+    async def _own_up_when_slow(self, conversation: Conversation, message_id: str) -> None:
+        """Whatever it is that the message waits for, the person hears in time that it does."""
+        if not await conversation.is_answered(message_id, self._pace.slow):
+            conversation.publish(Event("reply", own_reply(self._words.slow, "slow", message_id)))
 
     async def _outcome(
         self, conversation: Conversation, sender: str, message_id: str, text: str
     ) -> str:
         """See one message through: "answered", "unreachable" or "failed".
 
-        When Rasa ends in the middle of a turn the message is in no tracker afterwards, so it is
-        handed over once more.
+        A first reply is not enough. The turn has to end, or what follows is lost with it: that
+        staff are told of an emergency, and the record of all of it. When Rasa ends in the middle
+        of a turn the message is in no tracker afterwards, so it is handed over once more; what
+        the person has seen of it already is not shown again.
         """
-        for handed_over in (1, 2):
-            async with conversation.handing_over:
-                if not await self._hand_over(sender, message_id, text):
+        for _ in range(MOST_TRIES):
+            try:
+                over = await self._hand_over(conversation, sender, message_id, text)
+            except MaybeTakenError:
+                over = False
+            except UnreachableError:
+                if not conversation.has_reply_to(message_id):
                     return "unreachable"
-            if await conversation.is_answered(message_id, self._pace.slow):
+                break
+            if over and conversation.has_reply_to(message_id):
                 return "answered"
             found = await self._look_up(conversation, sender, message_id)
             if found:
                 return found
-            if handed_over == 1:
-                conversation.publish(
-                    Event("reply", own_reply(self._words.slow, "slow", message_id))
-                )
-            if await conversation.is_answered(message_id, self._pace.lost - self._pace.slow):
+            if over and await conversation.is_answered(
+                message_id, self._pace.lost - self._pace.slow
+            ):
                 return "answered"
-            found = await self._look_up(conversation, sender, message_id)
-            if found:
-                return found
+        if conversation.has_reply_to(message_id):
+            logger.error("A turn was answered in part, and never ended")
+            return "answered"
         return "failed"
 
-    async def _hand_over(self, sender: str, message_id: str, text: str) -> bool:
-        """Try until Rasa takes the message or the time is up."""
+    async def _hand_over(
+        self, conversation: Conversation, sender: str, message_id: str, text: str
+    ) -> bool:
+        """Try until Rasa takes the message or the time is up, then wait until its turn is over.
+
+        The next message of the conversation waits until Rasa has this one, so that they arrive
+        in order. Of a message that was answered in part there is more to lose, so that is tried
+        for longer. Raises UnreachableError, and MaybeTakenError when Rasa ended meanwhile.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._pace.give_up_reaching
-        while True:
-            try:
-                await self._rasa.take(sender, message_id, text)
-            except UnreachableError as reason:
-                if loop.time() + self._pace.try_again >= deadline:
-                    logger.warning("Rasa did not take a message: %s", reason)
-                    return False
-                await asyncio.sleep(self._pace.try_again)
-            else:
-                return True
+        async with conversation.handing_over:
+            began = loop.time()
+            while True:
+                taken = asyncio.Event()
+                turn = asyncio.create_task(
+                    self._rasa.take(sender, message_id, text, taken, self._pace.lost)
+                )
+                confirmed = asyncio.create_task(taken.wait())
+                try:
+                    await asyncio.wait({turn, confirmed}, return_when=asyncio.FIRST_COMPLETED)
+                    if taken.is_set():
+                        break
+                    await turn
+                except MaybeTakenError:
+                    raise
+                except UnreachableError as reason:
+                    partly = conversation.has_reply_to(message_id)
+                    patience = self._pace.finish if partly else self._pace.give_up_reaching
+                    if loop.time() + self._pace.try_again >= began + patience:
+                        logger.warning("Rasa did not take a message: %s", reason)
+                        raise
+                    await asyncio.sleep(self._pace.try_again)
+                except asyncio.CancelledError:
+                    turn.cancel()
+                    raise
+                finally:
+                    confirmed.cancel()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            turn.cancel()
+            raise
+        return True
 
     async def _look_up(
         self, conversation: Conversation, sender: str, message_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +30,13 @@ class RasaServer:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.rasa_url
         self._secret = settings.internal_secret or ""
-        self._sending = httpx.AsyncClient(timeout=TRY_SECONDS, trust_env=False)
+        # A message holds its connection until its turn is over, so there is no limit to them here:
+        # the front door refuses messages when too many are under way.
+        self._sending = httpx.AsyncClient(
+            timeout=TRY_SECONDS,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            trust_env=False,
+        )
         self._reading = httpx.AsyncClient(
             timeout=httpx.Timeout(READ_SECONDS, connect=TRY_SECONDS),
             limits=httpx.Limits(max_connections=8),
@@ -41,24 +48,33 @@ class RasaServer:
         await self._sending.aclose()
         await self._reading.aclose()
 
-    async def take(self, sender: str, message_id: str, text: str) -> None:
-        """Hand over one message; its replies come to `/internal/replies`. One try.
+    async def take(
+        self, sender: str, message_id: str, text: str, taken: asyncio.Event, silence: float
+    ) -> None:
+        """Hand over one message and wait until its turn is over. One try.
 
-        Raises UnreachableError when Rasa did not take it. A message that Rasa has got but did
-        not confirm in time counts as taken.
+        Its replies come to `/internal/replies`. `taken` is set as soon as Rasa has confirmed the
+        message. Raises UnreachableError when Rasa did not get it, and MaybeTakenError when the
+        connection broke, or when nothing came for `silence` seconds: then its tracker tells, and
+        handing it over again is safe.
         """
         try:
-            response = await self._sending.post(
+            async with self._sending.stream(
+                "POST",
                 f"{self._url}/webhooks/website/messages",
                 json={"conversation": sender, "id": message_id, "text": text},
                 headers={SECRET_HEADER: self._secret},
-            )
-        except httpx.ReadTimeout:
-            return
+                timeout=httpx.Timeout(TRY_SECONDS, read=silence),
+            ) as response:
+                if not response.is_success:
+                    raise UnreachableError(f"status {response.status_code}")
+                taken.set()
+                async for _sign_of_life in response.aiter_raw():
+                    pass
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise UnreachableError(type(error).__name__) from None
         except httpx.HTTPError as error:
-            raise UnreachableError(type(error).__name__) from error
-        if not response.is_success:
-            raise UnreachableError(f"status {response.status_code}")
+            raise MaybeTakenError(type(error).__name__) from None
 
     async def tracker(self, sender: str) -> dict[str, Any]:
         """All that Rasa has stored of a conversation. Raises UnreachableError."""

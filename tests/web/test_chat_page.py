@@ -315,7 +315,7 @@ def test_an_unsent_message_outlives_a_reload(page: Page, front_door: Served) -> 
 def test_a_reply_said_while_the_page_was_away_is_there_when_it_is_back(
     page: Page, rasa: StandInRasa, front_door: Served
 ) -> None:
-    rasa.delay = 0.8
+    rasa.delay = 1.3
     ask(page, "hello")
     expect(page.locator("#log .person")).to_have_count(1)
     page.wait_for_timeout(300)
