@@ -89,8 +89,9 @@ def open_case(
 
     `detail` is what raised it (the message's words and the assessment) and is kept in the case's
     history. A further event may raise the level of an open case, never lower it; a raised level
-    wants a new acknowledgement. What staff must be told goes to the outbox in the same
-    transaction, for each of `targets` (by default those of the settings in force).
+    wants a new acknowledgement. What a message (`message_id` in `detail`) has raised already is not
+    written again: a turn that was cut off is run anew. What staff must be told goes to the outbox
+    in the same transaction, for each of `targets` (by default those of the settings in force).
     """
     if targets is None:
         targets = targets_in_force(load_settings())
@@ -113,6 +114,8 @@ def open_case(
                 level_since=at,
             )
             case_id, event = connection.execute(new).inserted_primary_key[0], "opened"
+        elif _is_repeat(connection, current.id, level, kind, detail.get("message_id")):
+            return int(current.id)
         else:
             case_id, event = current.id, "added"
             if RANK[level] > RANK[current.level]:
@@ -132,6 +135,17 @@ def open_case(
         if telling:
             write_alerts(connection, event_id, targets)
     return int(case_id)
+
+
+def _is_repeat(
+    connection: Connection, case_id: int, level: str, kind: str, message_id: object
+) -> bool:
+    """Whether this message has raised the very same already."""
+    if not message_id:
+        return False
+    written = select(case_events.c.detail).where(case_events.c.case_id == case_id)
+    same = {"message_id": message_id, "level": level, "kind": kind}
+    return any(same.items() <= detail.items() for detail in connection.execute(written).scalars())
 
 
 def _only_writer(connection: Connection, conversation: str) -> None:

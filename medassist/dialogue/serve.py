@@ -62,6 +62,7 @@ def main() -> None:
     from rasa.shared.nlu.training_data.training_data import TrainingData
 
     from medassist.dialogue.once import answer_each_message_once
+    from medassist.dialogue.patience import wait_for_the_action_server
 
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
     # Rasa digests every example of the data after each step, for a cache of steps that we never
@@ -70,6 +71,7 @@ def main() -> None:
     Message.__hash__ = lambda self: hash(self.get(TEXT))
     check_replies_with_one_validator()
     answer_each_message_once()
+    wait_for_the_action_server()
     logging.getLogger("medassist").setLevel(logging.INFO)
     rasa_main()
 
