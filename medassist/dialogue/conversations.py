@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import logging
+import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Text
+from typing import Any, Dict, Iterator, List, Optional, Set, Text
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
@@ -16,8 +20,10 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import Index, and_, delete, event, func, or_, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from medassist.dialogue.unsaved import Stored, Unsaved
 from medassist.settings import load_settings
 from medassist.triage.findings import Facts
 
@@ -27,8 +33,8 @@ ERASE_SLOT = "erase_conversation"
 LATEST = 10
 """Messages of a person that a turn reads again. What older ones still mean is read beside them."""
 
-_STORED = "events_stored"
-"""Attribute of a tracker of ours: how many of its events the database holds already."""
+LEFT_ALONE_SECONDS = 5.0
+"""How long a database that failed is left alone: each try may hold up every conversation."""
 
 _READ_IN_PART = {"user", "bot", "action", "slot", "user_featurization", "entities"}
 """Kinds of events of which older ones may be left out. Any other (pause, rewind, forms …) changes
@@ -52,6 +58,13 @@ def _says_nothing_later() -> Text:
     """
     facts = json.dumps({"facts": asdict(Facts())})
     return f"%{facts[1 : facts.index(json.dumps('asked'))]}%"
+
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseDownError(SQLAlchemyError):
+    """The database failed a moment ago, so it was not asked."""
 
 
 class ConversationStore(SQLTrackerStore):
@@ -84,6 +97,10 @@ class ConversationStore(SQLTrackerStore):
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
         _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        self._unsaved = Unsaved()
+        self._unread: Set[Text] = set()
+        self._left_alone_until = 0.0
+        self._catching_up: Optional["asyncio.Task[None]"] = None
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
@@ -92,16 +109,54 @@ class ConversationStore(SQLTrackerStore):
         value of every slot, and each older message in which triage found a fact that counts
         for later ones.
         """
+        unsaved = self._unsaved.copy_of(sender_id)
+        if unsaved is not None:
+            return unsaved
+        try:
+            with self._database():
+                tracker = await self._read(sender_id)
+        except SQLAlchemyError:
+            self._unread.add(sender_id)
+            raise
+        if tracker is not None:
+            Stored(len(tracker.events)).put_on(tracker)
+        return tracker
+
+    async def _read(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         with self.session_scope() as session:
             needed = self._needed(session, sender_id)
         if needed is None or not self.domain:
-            tracker = await super().retrieve(sender_id)
-        else:
-            events = [json.loads(data) for data in needed]
-            tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
-        if tracker is not None:
-            setattr(tracker, _STORED, len(tracker.events))
-        return tracker
+            return await super().retrieve(sender_id)
+        events = [json.loads(data) for data in needed]
+        return DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
+
+    async def retrieve_full_tracker(self, sender_id: Text) -> Optional[DialogueStateTracker]:
+        """All that was ever said, with what waits to be stored."""
+        unsaved = self._unsaved.copy_of(sender_id)
+        try:
+            with self._database():
+                whole = await super().retrieve_full_tracker(sender_id)
+        except SQLAlchemyError:
+            if unsaved is None:
+                raise
+            return unsaved
+        stored = Stored.of(unsaved) if unsaved else None
+        if unsaved is None or stored is None or whole is None:
+            return whole or unsaved
+        for waiting in itertools.islice(unsaved.events, stored.count, None):
+            whole.update(waiting)
+        return whole
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Use the database, unless it failed a moment ago. Raises SQLAlchemyError."""
+        if time.monotonic() < self._left_alone_until:
+            raise DatabaseDownError("It failed a moment ago.")
+        try:
+            yield
+        except SQLAlchemyError:
+            self._left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
+            raise
 
     def _needed(self, session: Session, sender_id: Text) -> Optional[List[Text]]:
         """The stored events that the next turn needs, or None when it needs the whole session."""
@@ -145,17 +200,56 @@ class ConversationStore(SQLTrackerStore):
 
         The events of the running turn live in memory only, so erasing instead of saving
         leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.)
+
+        What the database does not take is kept and stored when it is back.
         """
-        if not tracker.get_slot(ERASE_SLOT):
-            await super().save(tracker)
-            if hasattr(tracker, _STORED):
-                setattr(tracker, _STORED, len(tracker.events))
+        if tracker.get_slot(ERASE_SLOT):
+            with self.session_scope() as session:
+                session.execute(
+                    delete(self.SQLEvent).where(self.SQLEvent.sender_id == tracker.sender_id)
+                )
+                session.commit()
+            self._unsaved.drop(tracker.sender_id)
             return
-        with self.session_scope() as session:
-            session.execute(
-                delete(self.SQLEvent).where(self.SQLEvent.sender_id == tracker.sender_id)
+        if Stored.of(tracker) is None and tracker.sender_id in self._unread:
+            Stored(0).put_on(tracker)  # begun without what is stored: all of it is new
+        try:
+            await self._store(tracker)
+        except SQLAlchemyError as error:
+            logger.error(
+                "The conversations' database failed (%s). A turn is kept until it is back.",
+                type(error).__name__,
             )
-            session.commit()
+            if Stored.of(tracker) is None:
+                Stored(0).put_on(tracker)  # a new conversation
+            self._unsaved.keep(tracker)
+            self._catch_up_later()
+
+    async def _store(self, tracker: DialogueStateTracker) -> None:
+        """Store the new events of a tracker. Raises SQLAlchemyError."""
+        count = len(tracker.events)
+        with self._database():
+            await super().save(tracker)
+        stored = Stored.of(tracker)
+        if stored is not None:
+            stored.count = count
+        self._unsaved.drop(tracker.sender_id)
+        self._unread.discard(tracker.sender_id)
+
+    def _catch_up_later(self) -> None:
+        """See to it that unsaved turns are stored, even if nobody writes any more."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        while len(self._unsaved):
+            await asyncio.sleep(LEFT_ALONE_SECONDS)
+            for tracker in self._unsaved:
+                try:
+                    await self._store(tracker)
+                except SQLAlchemyError:
+                    break
+        logger.info("The conversations' database has all turns again.")
 
     def _additional_events(
         self, session: Session, tracker: DialogueStateTracker
@@ -164,10 +258,10 @@ class ConversationStore(SQLTrackerStore):
 
         Rasa counts the stored ones, which a conversation read in part does not hold.
         """
-        stored = getattr(tracker, _STORED, None)
+        stored = Stored.of(tracker)
         if stored is None:
             return super()._additional_events(session, tracker)
-        return itertools.islice(tracker.events, stored, None)
+        return itertools.islice(tracker.events, stored.count, None)
 
 
 def _write_ahead(connection: Any, _record: Any) -> None:
