@@ -45,6 +45,10 @@ crowd: setup-dev ## hold 200 conversations on the website at once (three minutes
 	@$(BIN)/medassist train
 	@$(BIN)/python -m benchmarks.crowd
 
+faults: setup-dev ## kill, freeze and restart each part under load, and count what arrived (a quarter of an hour)
+	@$(BIN)/medassist train
+	@$(BIN)/python -m faults
+
 docs: setup ## write the pages that are made from the data
 	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
 
@@ -55,4 +59,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench compare crowd check docs lock
+.PHONY: help setup setup-dev run test eval bench compare crowd faults check docs lock

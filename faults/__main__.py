@@ -9,14 +9,14 @@ import argparse
 import asyncio
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from faults.account import Account, account
+from faults.installations import UnavailableError, installation
 from faults.kinds import FAULTS, Fault
 from faults.load import Plan, under_load
-from faults.machine import Machine, running
+from faults.machine import Machine, MachineError
 from faults.report import as_markdown
 
 
@@ -54,13 +54,25 @@ def main() -> None:
         raise SystemExit(not given.list)
     results: list[Account] = []
     began = time.monotonic()
+    left_out: list[str] = []
     for kind in dict.fromkeys(fault.on for fault in wanted):
-        with tempfile.TemporaryDirectory() as var, running(Path(var)) as machine:
-            for fault in wanted:
-                if fault.on == kind:
+        of_kind = [fault for fault in wanted if fault.on == kind]
+        try:
+            with installation(kind) as machine:
+                for fault in of_kind:
                     results.append(strike(machine, fault, Plan(patients=given.patients)))
+        except UnavailableError as reason:
+            left_out += [f"{fault.name}: {reason}" for fault in of_kind]
+            print(f"Left out: {left_out[-1]}", flush=True)
+        except MachineError as reason:
+            undone = [f for f in of_kind if f.name not in {r.name for r in results}]
+            for fault in undone:
+                results.append(Account(fault.name, fault.done, broken=[str(reason)]))
+            print(f"          BROKEN: {reason}", flush=True)
     given.report.parent.mkdir(parents=True, exist_ok=True)
-    given.report.write_text(as_markdown(results, time.monotonic() - began), encoding="utf-8")
+    given.report.write_text(
+        as_markdown(results, left_out, time.monotonic() - began), encoding="utf-8"
+    )
     print(f"Written: {given.report}")
     raise SystemExit(any(result.broken for result in results))
 

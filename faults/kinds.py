@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from faults.machine import PARTS, Machine
@@ -62,6 +63,66 @@ def power_cut(machine: Machine) -> None:
     machine.start()
 
 
+def disk_full(machine: Machine) -> None:
+    """Not a byte more can be written."""
+    assert machine.disk is not None
+    filler = machine.disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(65_536))
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"0")
+    time.sleep(FREEZE_SECONDS)
+    filler.unlink()
+
+
+def _clock_jumps(seconds: int) -> Callable[[Machine], None]:
+    def strike(machine: Machine) -> None:
+        assert machine.clock is not None
+        moved = int(machine.clock.read_text(encoding="utf-8")) + seconds
+        machine.clock.write_text(f"{moved:+d}\n", encoding="utf-8")
+
+    return strike
+
+
+def postgresql_killed(machine: Machine) -> None:
+    """Every process of PostgreSQL is killed; it starts again after five seconds."""
+    assert machine.postgresql is not None
+    machine.postgresql.kill()
+    time.sleep(5)
+    machine.postgresql.start()
+
+
+def postgresql_stopped(machine: Machine) -> None:
+    """An immediate stop, then a start with recovery."""
+    assert machine.postgresql is not None
+    machine.postgresql.stop_at_once()
+    machine.postgresql.start()
+
+
+def postgresql_frozen(machine: Machine) -> None:
+    """It takes connections and answers nothing."""
+    assert machine.postgresql is not None
+    with machine.postgresql.frozen():
+        time.sleep(FREEZE_SECONDS)
+
+
+def redis_killed(machine: Machine) -> None:
+    """Killed, and empty when it comes back."""
+    assert machine.redis is not None
+    machine.redis.kill()
+    time.sleep(3)
+    machine.redis.start()
+
+
+def redis_frozen(machine: Machine) -> None:
+    """It takes connections and answers nothing."""
+    assert machine.redis is not None
+    with machine.redis.frozen():
+        time.sleep(FREEZE_SECONDS)
+
+
 def nothing(_machine: Machine) -> None:
     """For comparison."""
 
@@ -81,4 +142,25 @@ FAULTS = (
     Fault("receiver hangs", "the alerts' receiver answers after 15 s, for 20 s", receiver_hangs),
     Fault("receiver fails", "the alerts' receiver answers 500 for 20 s", receiver_fails),
     Fault("power cut", "every process is killed (SIGKILL), then started again", power_cut),
+    Fault("disk full", "the disk is full for 20 s", disk_full, on="small disk"),
+    Fault("clock forward", "the clock jumps an hour forward", _clock_jumps(3600), on="own clock"),
+    Fault("clock back", "the clock jumps an hour back", _clock_jumps(-3600), on="own clock"),
+    Fault(
+        "PostgreSQL killed",
+        "every process of PostgreSQL is killed (SIGKILL), and started again after 5 s",
+        postgresql_killed,
+        on="postgresql",
+    ),
+    Fault(
+        "PostgreSQL stopped",
+        "PostgreSQL is stopped at once (`immediate`) and started again",
+        postgresql_stopped,
+        on="postgresql",
+    ),
+    Fault(
+        "PostgreSQL frozen",
+        "PostgreSQL stands still for 20 s (SIGSTOP, SIGCONT)",
+        postgresql_frozen,
+        on="postgresql",
+    ),
 )

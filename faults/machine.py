@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 
+from faults.databases import Postgresql, Redis
 from medassist.settings import ROOT, Settings, load_settings
 from tests.cases.receivers import Receiver
 from tests.conftest import free_port, wait_until
@@ -50,6 +51,12 @@ class Machine:
             **more,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.disk: Path | None = None
+        """A small file system of its own, if it has one."""
+        self.clock: Path | None = None
+        """What its clock is moved by (libfaketime), if it can be moved."""
+        self.postgresql: Postgresql | None = None
+        self.redis: Redis | None = None
 
     @property
     def settings(self) -> Settings:
@@ -171,9 +178,9 @@ def _signal(process: psutil.Process, sign: signal.Signals) -> None:
 
 
 @contextmanager
-def running(var: Path, *, make: Callable[..., Machine] = Machine, **more: str) -> Iterator[Machine]:
+def running(var: Path, **more: str) -> Iterator[Machine]:
     """A started machine that is ended whatever happens."""
-    machine = make(var, **more)
+    machine = Machine(var, **more)
     try:
         machine.start()
         yield machine

@@ -84,7 +84,7 @@ class Patient:
         self._by_id: dict[str, Said] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending = asyncio.Lock()
-        self._connected = asyncio.Event()
+        self._cut_off = False
 
     @property
     def sender(self) -> str:
@@ -116,8 +116,18 @@ class Patient:
         said = Said(text, emergency, [str(uuid.uuid4())])
         self.said.append(said)
         self._by_id[said.ids[0]] = said
+        if self._cut_off:
+            said.word("cut off")  # the phone lines are on the page already
         self._start(self._send(said))
         return said
+
+    def _show_cut_off(self, shown: bool) -> None:
+        """The page shows the phone lines, for all that is typed and not answered, or hides them."""
+        if shown and not self._cut_off:
+            for said in self.said:
+                if not said.answered and said.first_word is None:
+                    said.word("cut off")
+        self._cut_off = shown
 
     async def answer_to(self, said: Said, seconds: float) -> bool:
         """Wait until it is answered and the replies have stopped coming; whether it was."""
@@ -165,9 +175,10 @@ class Patient:
                 "/chat/messages", json=body, headers=self._headers, timeout=SEND_SECONDS
             )
         except httpx.HTTPError:
-            said.word("cut off")  # the page shows the phone lines; it sends when it is back
-            said.state = "unsent"
+            self._show_cut_off(True)
+            said.state = "unsent"  # it is sent again when the page is back
             return
+        self._show_cut_off(False)
         if response.is_success:
             said.state = "sent"
             return
@@ -184,12 +195,15 @@ class Patient:
                 async for kind, message in self._events():
                     if kind == "open":
                         tries = 0
+                        self._show_cut_off(False)
                     elif kind == "reply":
                         self._show(message)
             except (httpx.HTTPError, ValueError):
                 pass
             tries += 1
             self.reconnected += 1
+            if tries >= 2:
+                self._show_cut_off(True)
             await asyncio.sleep(min(LONGEST, SHORTEST * 2 ** (tries - 1)))
 
     async def _catch_up(self) -> None:

@@ -15,7 +15,7 @@ HEAD = (
 )
 
 
-def as_markdown(results: Sequence[Account], seconds: float) -> str:
+def as_markdown(results: Sequence[Account], left_out: Sequence[str], seconds: float) -> str:
     """All of it, for a person."""
     lines = [
         "# Faults under load",
@@ -38,4 +38,6 @@ def as_markdown(results: Sequence[Account], seconds: float) -> str:
     broken = [(r.name, line) for r in results for line in r.broken]
     lines += ["", "Broken promises: " + ("none." if not broken else ""), ""]
     lines += [f"- {name}: {line}" for name, line in broken]
+    if left_out:
+        lines += ["", "Left out here:", "", *(f"- {line}" for line in left_out)]
     return "\n".join(lines).rstrip() + "\n"

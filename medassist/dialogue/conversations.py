@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from medassist.dialogue.unsaved import Stored, Unsaved
 from medassist.settings import load_settings
+from medassist.storage.hanging import give_up_on_a_silent_server
 from medassist.triage.findings import Facts
 
 ERASE_SLOT = "erase_conversation"
@@ -83,6 +84,8 @@ class ConversationStore(SQLTrackerStore):
         url = make_url(load_settings().tracker_database_url)
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        if url.get_backend_name() == "postgresql":
+            give_up_on_a_silent_server()
         super().__init__(
             domain,
             dialect=url.drivername,

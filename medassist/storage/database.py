@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from medassist.settings import SettingsError
+from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
@@ -25,6 +27,8 @@ def open_database(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SettingsError("MEDASSIST_DATABASE_URL is not a database URL.") from error
+    if parsed.get_backend_name() == "postgresql":
+        give_up_on_a_silent_server()
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
             parsed, future=True, pool_pre_ping=True, connect_args={"connect_timeout": 5}
@@ -51,4 +55,5 @@ def migration_config(engine: Engine) -> Config:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the tables to `revision` (a new database gets them all)."""
-    command.upgrade(migration_config(engine), revision)
+    with patiently() if engine.dialect.name == "postgresql" else nullcontext():
+        command.upgrade(migration_config(engine), revision)

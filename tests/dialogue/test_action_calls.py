@@ -26,18 +26,25 @@ from tests.web.served import Served, free_port
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list]:
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
     monkeypatch.setattr(RemoteAction, "run", RemoteAction.run)  # put back afterwards
     monkeypatch.setattr(patience, "AWAY_SECONDS", 4.0)
     monkeypatch.setattr(rasa_action, "DEFAULT_REQUEST_TIMEOUT", 1)
     patience.wait_for_the_action_server()
 
-    def run(port: int) -> list:
-        action = RemoteAction("action_answer", EndpointConfig(f"http://127.0.0.1:{port}/webhook"))
+    def run(port: int, name: str = "action_answer", stay: float = 0.0) -> list:
+        action = RemoteAction(name, EndpointConfig(f"http://127.0.0.1:{port}/webhook"))
         domain = Domain.empty()
         tracker = DialogueStateTracker.from_events("somebody", [])
         nlg = TemplatedNaturalLanguageGenerator({})
-        return asyncio.run(action.run(CollectingOutputChannel(), nlg, tracker, domain))
+
+        async def turn() -> list:
+            try:
+                return await action.run(CollectingOutputChannel(), nlg, tracker, domain)
+            finally:
+                await asyncio.sleep(stay)  # Rasa goes on
+
+        return asyncio.run(turn())
 
     return run
 
@@ -58,7 +65,7 @@ class Actions:
         return Starlette(routes=[Route("/webhook", self.webhook, methods=["POST"])])
 
 
-def test_an_action_server_that_starts_again_is_waited_for(call: Callable[[int], list]) -> None:
+def test_an_action_server_that_starts_again_is_waited_for(call: Callable[..., list]) -> None:
     port = free_port()
     actions = Actions()
     served = Served(actions.app, port)
@@ -72,14 +79,32 @@ def test_an_action_server_that_starts_again_is_waited_for(call: Callable[[int], 
     assert actions.calls == 1
 
 
-def test_one_that_stays_away_is_given_up(call: Callable[[int], list]) -> None:
+def test_when_it_was_away_too_long_staff_are_told_all_the_same(
+    call: Callable[..., list], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "AWAY_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "LATER_AGAIN_SECONDS", 0.3)
+    actions = Actions()
+    served = Served(actions.app, free_port())
+    starting = threading.Timer(1.0, served.start)
+    starting.start()
+    try:
+        with pytest.raises(RasaException):  # so the guard says that staff were not reached
+            call(served.port, "action_alert_staff", stay=6.0)
+    finally:
+        starting.join()
+        served.stop()
+    assert actions.calls == 1
+
+
+def test_one_that_stays_away_is_given_up(call: Callable[..., list]) -> None:
     began = time.monotonic()
     with pytest.raises(RasaException):
         call(free_port())
     assert time.monotonic() - began > 2  # it was waited for
 
 
-def test_one_that_hangs_is_not_called_twice(call: Callable[[int], list]) -> None:
+def test_one_that_hangs_is_not_called_twice(call: Callable[..., list]) -> None:
     actions = Actions(seconds=2.0)
     served = Served(actions.app, free_port())
     served.start()
