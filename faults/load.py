@@ -70,10 +70,10 @@ async def under_load(machine: Machine, strike: Callable[[Machine], None], plan: 
         base_url=machine.settings.front_door_url, limits=limits, trust_env=False
     ) as client:
         patients = [Patient(client) for _ in range(plan.patients)]
-        struck = asyncio.Event()
+        struck, well = asyncio.Event(), asyncio.Event()
         ready = [asyncio.Event() for _ in patients]
         talks = [
-            asyncio.create_task(_talk(number, patient, struck, ready[number], plan))
+            asyncio.create_task(_talk(number, patient, (ready[number], struck, well), plan))
             for number, patient in enumerate(patients)
         ]
         for event in ready:
@@ -84,6 +84,7 @@ async def under_load(machine: Machine, strike: Callable[[Machine], None], plan: 
         await asyncio.to_thread(strike, machine)
         await asyncio.to_thread(machine.wait_until_healthy)
         healthy = time.monotonic()
+        well.set()
         await asyncio.gather(*talks)
         found = Findings(patients, struck_for=healthy - began)
         await asyncio.to_thread(_gather, machine, found)
@@ -95,8 +96,9 @@ async def under_load(machine: Machine, strike: Callable[[Machine], None], plan: 
 
 
 async def _talk(
-    number: int, patient: Patient, struck: asyncio.Event, ready: asyncio.Event, plan: Plan
+    number: int, patient: Patient, moments: tuple[asyncio.Event, ...], plan: Plan
 ) -> None:
+    ready, struck, well = moments
     chance = random.Random(number)
     await asyncio.sleep(chance.uniform(0, plan.pause))
     await patient.begin()
@@ -116,6 +118,7 @@ async def _talk(
             everything.append(patient.say(EMERGENCY, emergency=True))
         else:
             everything.append(patient.say(QUESTIONS[(number + turn) % len(QUESTIONS)]))
+    await well.wait()
     deadline = time.monotonic() + PATIENCE
     for said in everything:
         await patient.answer_to(said, max(1.0, deadline - time.monotonic()))

@@ -153,7 +153,7 @@ class Patient:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, said: Said, after: float = 0.0) -> None:
+    async def _send(self, said: Said, after: float = 0.0, even_if_answered: bool = False) -> None:
         """Hand the message to the front door, one after the other, as the page does."""
         if said.sending:
             return
@@ -161,7 +161,7 @@ class Patient:
         try:
             await asyncio.sleep(after)
             async with self._sending:
-                if not said.answered:
+                if even_if_answered or not said.answered:
                     await self._hand(said)
         finally:
             said.sending = False
@@ -217,9 +217,9 @@ class Patient:
                 self._show(message)
         arrived = {message["id"] for message in history}
         for said in self.said:
-            if said.answered or said.state not in ("sent", "unsent") or said.ids[-1] in arrived:
-                continue
-            self._start(self._send(said))
+            # One that was answered and is in no record was cut off: it is sent again too.
+            if said.state in ("sent", "unsent") and said.ids[-1] not in arrived:
+                self._start(self._send(said, even_if_answered=True))
 
     async def _catch_up_later(self) -> None:
         await asyncio.sleep(5)

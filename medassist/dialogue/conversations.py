@@ -7,7 +7,7 @@ import itertools
 import json
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set, Text
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from medassist.dialogue.unsaved import Stored, Unsaved
 from medassist.settings import load_settings
-from medassist.storage.hanging import give_up_on_a_silent_server
+from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 from medassist.triage.findings import Facts
 
 ERASE_SLOT = "erase_conversation"
@@ -99,7 +99,8 @@ class ConversationStore(SQLTrackerStore):
         )
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
-        _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        with patiently() if self.engine.dialect.name == "postgresql" else nullcontext():
+            _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
         self._unsaved = Unsaved()
         self._unread: Set[Text] = set()
         self._left_alone_until = 0.0

@@ -25,6 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
     with ExitStack() as stack:
         try:
             yield postgresql_in(folder, stack)
+            hanging.give_up_on_a_silent_server()  # as it was, for other tests
         except UnavailableError as reason:
             if os.environ.get("CI") == "true":
                 raise
@@ -32,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
 
 
 def test_a_database_that_hangs_fails_after_a_while_and_works_again_afterwards(
-    server: Postgresql, monkeypatch: pytest.MonkeyPatch
+    server: Postgresql,
 ) -> None:
     engine = open_database(server.url("medassist"))
     hanging.give_up_on_a_silent_server(1.0)
