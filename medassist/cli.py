@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -17,12 +18,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from medassist.medicines.answers import Answers, load_answers
 from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
-from medassist.settings import LOOPBACK, Settings, SettingsError, load_settings
+from medassist.scaling_settings import address_of
+from medassist.settings import Settings, SettingsError, load_settings
 from medassist.staff.command import users_app
-from medassist.storage.database import migrate, open_database
+from medassist.storage.database import migrate, one_at_a_time, open_database
 
 FIRST_ADMIN = "admin"
 """The name of the account that the first run makes."""
+
+
+class Part(str, Enum):
+    """What `medassist serve` can run."""
+
+    front_door = "front-door"
+    rasa = "rasa"
+    actions = "actions"
+    alerts = "alerts"
+
 
 app = typer.Typer(
     help="medassist: a chatbot for medication questions.",
@@ -99,8 +111,10 @@ def _answers(settings: Settings) -> Answers:
 
 def _load(settings: Settings, medicines: dict[str, Medicine]) -> str:
     """Bring the database up to date and put the answers of these checked files in force."""
-    engine = _database(settings)
-    report = load_answers(engine, medicines)
+    engine = open_database(settings.database_url)
+    with one_at_a_time(engine):
+        migrate(engine)
+        report = load_answers(engine, medicines)
     return (
         f"Answers in force: {report.added + report.changed + report.unchanged} about "
         f"{len(medicines)} medicine(s) ({report.added} new, {report.changed} changed, "
@@ -113,11 +127,23 @@ def _make_first_admin(settings: Settings) -> str | None:
     from medassist.staff import accounts, passwords
 
     engine = _database(settings)
-    if not accounts.is_empty(engine):
-        return None
-    password = passwords.new_password()
-    accounts.add_account(engine, FIRST_ADMIN, "admin", shown_as="Administrator", password=password)
+    with one_at_a_time(engine):
+        if not accounts.is_empty(engine):
+            return None
+        password = passwords.new_password()
+        accounts.add_account(
+            engine, FIRST_ADMIN, "admin", shown_as="Administrator", password=password
+        )
     return password
+
+
+def _show_first_admin(password: str | None) -> None:
+    if password:
+        typer.echo(
+            f"\nThe first account of the staff console, shown only now:\n"
+            f"  Name        {FIRST_ADMIN}\n"
+            f"  Password    {password}"
+        )
 
 
 @app.command()
@@ -144,26 +170,48 @@ def run() -> None:
     signal.signal(signal.SIGTERM, stop)
     typer.echo("Starting the servers ...")
 
+    here = address_of(settings.scaling.host, settings.front_door_port)
+
     def ready() -> None:
-        first_password = _make_first_admin(settings)  # now, when it is sure to be seen
-        if first_password:
-            typer.echo(
-                f"\nThe first account of the staff console, shown only now:\n"
-                f"  Name        {FIRST_ADMIN}\n"
-                f"  Password    {first_password}"
-            )
+        _show_first_admin(_make_first_admin(settings))  # now, when it is sure to be seen
         typer.echo(
             f"\nmedassist is ready.\n"
-            f"  Chat page   http://{LOOPBACK}:{settings.front_door_port}/\n"
+            f"  Chat page   {here}/\n"
             f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
             f"  Terminal    .venv/bin/medassist chat\n"
-            f"  For staff   http://{LOOPBACK}:{settings.front_door_port}/staff\n"
+            f"  For staff   {here}/staff\n"
             f"  Logs        {settings.var / 'logs'}\n"
             f"Ctrl-C ends it."
         )
 
     supervisor.run(wanted, ready, lambda: stopping)
     typer.echo("Stopped.")
+
+
+@app.command()
+def prepare() -> None:
+    """Make the database ready: its tables, the answers, the first account. Then `serve`.
+
+    It does no harm to run it again, or in several places at once.
+    """
+    settings = load_settings()
+    typer.echo(_load(settings, _check(settings)))
+    _show_first_admin(_make_first_admin(settings))
+
+
+@app.command()
+def serve(
+    part: Annotated[Part, typer.Argument(help="Which part.", show_default=False)],
+) -> None:
+    """Run one part alone, in the foreground: for containers and for several machines.
+
+    It listens on MEDASSIST_HOST and finds its neighbours by their URLs.
+    """
+    from medassist.supervisor import become
+    from medassist.training import model_file
+
+    settings = load_settings()
+    become(part.value, settings, model_file(settings))
 
 
 @app.command()

@@ -22,18 +22,18 @@ from medassist.environment import (
     switch,
     web_address,
 )
+from medassist.scaling_settings import LOOPBACK, ScalingSettings, read_scaling
 
 __all__ = ["LOOPBACK", "ROOT", "Settings", "SettingsError", "load_settings"]
 
 ROOT = Path(__file__).resolve().parent.parent
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of one installation.
 
-    Ports are TCP ports on loopback. `database_url` is any SQLAlchemy URL;
+    Ports are TCP ports of this machine. `database_url` is any SQLAlchemy URL;
     `tracker_database_url` is where Rasa keeps the conversations. `consent_channels` are
     those where a person agrees before the first ordinary answer. `public_url` is where people
     reach the front door from outside, without a slash at its end. Times are in seconds.
@@ -68,21 +68,22 @@ class Settings:
     embed_origins: tuple[str, ...]
     new_conversations: int
     channels: ChannelSettings
+    scaling: ScalingSettings
 
     @property
     def front_door_url(self) -> str:
-        """Where the front door listens."""
-        return f"http://{LOOPBACK}:{self.front_door_port}"
+        """Where the front door is (the first, if there are several)."""
+        return self.scaling.front_door_urls[0]
 
     @property
     def rasa_url(self) -> str:
-        """Where Rasa listens."""
-        return f"http://{LOOPBACK}:{self.rasa_port}"
+        """Where Rasa is (the first, if there are several)."""
+        return self.scaling.rasa_urls[0]
 
     @property
     def action_url(self) -> str:
-        """Where the action server listens."""
-        return f"http://{LOOPBACK}:{self.action_port}"
+        """Where the action server is."""
+        return self.scaling.action_url
 
     @property
     def link_url(self) -> str:
@@ -109,6 +110,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     }
     require_together(webhook)
     require_together(provider)
+    front_door_port = port(env, "MEDASSIST_PORT", 8000)
+    rasa_port = port(env, "MEDASSIST_RASA_PORT", 5005)
+    action_port = port(env, "MEDASSIST_ACTION_PORT", 5055)
     return Settings(
         var=var,
         data=Path(env.get("MEDASSIST_DATA") or ROOT / "data"),
@@ -117,9 +121,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             env.get("MEDASSIST_TRACKER_DATABASE_URL") or f"sqlite:///{var / 'conversations.db'}"
         ),
         region=(env.get("MEDASSIST_REGION") or "US").upper(),
-        front_door_port=port(env, "MEDASSIST_PORT", 8000),
-        rasa_port=port(env, "MEDASSIST_RASA_PORT", 5005),
-        action_port=port(env, "MEDASSIST_ACTION_PORT", 5055),
+        front_door_port=front_door_port,
+        rasa_port=rasa_port,
+        action_port=action_port,
         internal_secret=env.get("MEDASSIST_INTERNAL_SECRET") or None,
         consent_channels=frozenset((env.get("MEDASSIST_CONSENT_CHANNELS") or "website").split()),
         public_url=public_url,
@@ -140,4 +144,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         embed_origins=origins(env, "MEDASSIST_EMBED_ORIGINS"),
         new_conversations=count(env, "MEDASSIST_NEW_CONVERSATIONS", 120),
         channels=read_channels(env, public_url),
+        scaling=read_scaling(env, front_door_port, rasa_port, action_port),
     )

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 
 from medassist.cases.alert_targets import senders
 from medassist.cases.hours import read_clinic
-from medassist.settings import LOOPBACK, ROOT, Settings
+from medassist.scaling_settings import address_of
+from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError
 
 START_SECONDS = 240
 """How long a server may take to become healthy (a cold disk is slow)."""
@@ -46,12 +48,14 @@ class Server:
     health: str
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    port_setting: str = ""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
     def start(self) -> None:
         """Start the process in a group of its own; its output goes to its log file."""
         self.started_at = time.monotonic()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -68,7 +72,8 @@ class Server:
         if self.port is None:
             return not self.ended()
         try:
-            return httpx.get(f"http://{LOOPBACK}:{self.port}{self.health}", timeout=2).is_success
+            address = address_of(self.environment.get("SANIC_HOST", LOOPBACK), self.port)
+            return httpx.get(address + self.health, timeout=2).is_success
         except httpx.HTTPError:
             return False
 
@@ -93,91 +98,182 @@ class Server:
 
 
 def servers(settings: Settings, model: Path) -> list[Server]:
-    """The three servers and the alert worker, as this installation runs them.
+    """The servers and the alert worker, as this installation runs them on one machine.
 
-    Raises SettingsError when the worker could not start: a bad alert target or clinic file.
+    Only the front door listens on the address of the settings: its neighbours are here.
+    Raises SettingsError when one could not start: a bad alert target or clinic file, or an
+    open address without a secret of its own.
     """
+    check_alerts(settings)
+    require_secret_if_open(settings)
+    secret = settings.internal_secret or secrets.token_urlsafe(32)
+    workers = settings.scaling.rasa_workers
+    return [
+        action_server(settings, secret, LOOPBACK),
+        *(rasa_server(settings, secret, LOOPBACK, model, number) for number in range(workers)),
+        front_door(settings, secret, settings.scaling.host),
+        # It holds no port, so nobody would notice one that is left over.
+        alert_worker(settings, secret, "--parent", str(os.getpid())),
+    ]
+
+
+def check_alerts(settings: Settings) -> None:
+    """Raise SettingsError or ClinicFileError when the alert worker could not start."""
     senders(settings)
     read_clinic(settings.data)
-    logs = settings.var / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    secret = settings.internal_secret or secrets.token_urlsafe(32)
-    endpoints = settings.var / "endpoints.yml"
-    text = (ROOT / "endpoints.yml").read_text(encoding="utf-8")
-    endpoints.write_text(
-        text.replace("http://127.0.0.1:5055", settings.action_url), encoding="utf-8"
+
+
+def require_secret_if_open(settings: Settings) -> None:
+    """Raise SettingsError when other machines could reach us and the secret is made up anew."""
+    if settings.scaling.is_open and not settings.internal_secret:
+        raise SettingsError(
+            f"MEDASSIST_HOST is {settings.scaling.host}, which other machines can reach. "
+            "Set MEDASSIST_INTERNAL_SECRET to something long and random first."
+        )
+
+
+def become(part: str, settings: Settings, model: Path) -> NoReturn:
+    """Turn this process into one part, so that signals reach it: what `medassist serve` does.
+
+    Raises SettingsError when the part could not work with these settings, and StartError when
+    Rasa's model is not there: a server of many does not train.
+    """
+    require_secret_if_open(settings)
+    secret, host = settings.internal_secret, settings.scaling.host
+    if not secret:
+        raise SettingsError(
+            "MEDASSIST_INTERNAL_SECRET must be set, and be the same for all parts: they know "
+            "each other by it."
+        )
+    if part == "rasa":
+        if not model.exists():
+            raise StartError(f"There is no model {model.name}. Run `medassist train` first.")
+        server = rasa_server(settings, secret, host, model)
+    elif part == "alerts":
+        check_alerts(settings)
+        server = alert_worker(settings, secret)
+    else:
+        make = {"front-door": front_door, "actions": action_server}[part]
+        server = make(settings, secret, host)
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execve(server.command[0], server.command, {**os.environ, **server.environment})
+
+
+def action_server(settings: Settings, secret: str, host: str) -> Server:
+    """The action server, listening on `host`."""
+    port = settings.action_port
+    return Server(
+        "action server",
+        [sys.executable, "-m", "rasa_sdk", "--actions", "actions", "--port", str(port)],
+        port,
+        "/health",
+        _log(settings, "actions"),
+        _environment(settings, secret, host),
+        "MEDASSIST_ACTION_PORT",
     )
-    environment = {
+
+
+def rasa_server(settings: Settings, secret: str, host: str, model: Path, number: int = 0) -> Server:
+    """The Rasa server of this number (from 0), listening on `host`."""
+    port = settings.rasa_port + number
+    return Server(
+        f"Rasa server {number + 1}" if number else "Rasa server",
+        [
+            sys.executable, "-m", "medassist.dialogue.serve", "run",
+            "--model", str(model),
+            "--endpoints", str(_endpoints(settings)),
+            "--credentials", str(_credentials(settings, host)),
+            "--interface", host,
+            "--port", str(port),
+            "--enable-api",
+            "--auth-token", secret,
+        ],
+        port,
+        f"/status?token={secret}",
+        _log(settings, f"rasa-{number + 1}" if number else "rasa"),
+        _environment(settings, secret, host),
+        "MEDASSIST_RASA_PORT",
+    )  # fmt: skip
+
+
+def front_door(settings: Settings, secret: str, host: str) -> Server:
+    """The front door, listening on `host`."""
+    return Server(
+        "front door",
+        [
+            sys.executable, "-m", "uvicorn", "--factory", "medassist.web.app:create_app",
+            "--host", host,
+            "--port", str(settings.front_door_port),
+            "--no-access-log",
+            "--ws", "none",
+            "--timeout-graceful-shutdown", "2",
+        ],
+        settings.front_door_port,
+        "/healthz",
+        _log(settings, "front-door"),
+        _environment(settings, secret, host),
+        "MEDASSIST_PORT",
+    )  # fmt: skip
+
+
+def alert_worker(settings: Settings, secret: str, *options: str) -> Server:
+    """The alert worker, which listens nowhere."""
+    command = [sys.executable, "-m", "medassist.cases.alert_worker", *options]
+    environment = _environment(settings, secret, LOOPBACK)
+    return Server("alert worker", command, None, "", _log(settings, "alerts"), environment)
+
+
+def _environment(settings: Settings, secret: str, host: str) -> dict[str, str]:
+    return {
         "MEDASSIST_VAR": str(settings.var),
         "MEDASSIST_INTERNAL_SECRET": secret,
         "RASA_TELEMETRY_ENABLED": "false",
-        "SANIC_HOST": LOOPBACK,
+        "SANIC_HOST": host,
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     }
-    python = sys.executable
-    return [
-        Server(
-            "action server",
-            [python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(settings.action_port)],
-            settings.action_port,
-            "/health",
-            logs / "actions.log",
-            environment,
-        ),
-        Server(
-            "Rasa server",
-            [
-                python, "-m", "medassist.dialogue.serve", "run",
-                "--model", str(model),
-                "--endpoints", str(endpoints),
-                "--credentials", str(ROOT / "credentials.yml"),
-                "--interface", LOOPBACK,
-                "--port", str(settings.rasa_port),
-                "--enable-api",
-                "--auth-token", secret,
-            ],
-            settings.rasa_port,
-            f"/status?token={secret}",
-            logs / "rasa.log",
-            environment,
-        ),
-        Server(
-            "front door",
-            [
-                python, "-m", "uvicorn", "--factory", "medassist.web.app:create_app",
-                "--host", LOOPBACK,
-                "--port", str(settings.front_door_port),
-                "--no-access-log",
-                "--ws", "none",
-                "--timeout-graceful-shutdown", "2",
-            ],
-            settings.front_door_port,
-            "/healthz",
-            logs / "front-door.log",
-            environment,
-        ),
-        Server(
-            "alert worker",
-            # It holds no port, so nobody would notice one that is left over.
-            [python, "-m", "medassist.cases.alert_worker", "--parent", str(os.getpid())],
-            None,
-            "",
-            logs / "alerts.log",
-            environment,
-        ),
-    ]  # fmt: skip
+
+
+def _log(settings: Settings, name: str) -> Path:
+    return settings.var / "logs" / f"{name}.log"
+
+
+def _endpoints(settings: Settings) -> Path:
+    """Our endpoints file with this installation's neighbours. It holds no secret."""
+    text = (ROOT / "endpoints.yml").read_text(encoding="utf-8")
+    return _written(
+        settings.var / "endpoints.yml", text.replace("http://127.0.0.1:5055", settings.action_url)
+    )
+
+
+def _credentials(settings: Settings, host: str) -> Path:
+    """Rasa's connectors. The one without a password is for this machine only."""
+    file = ROOT / "credentials.yml"
+    if host == LOOPBACK or not settings.scaling.is_open:
+        return file
+    text = file.read_text(encoding="utf-8")
+    return _written(settings.var / "credentials.yml", text.replace("\nrest: {}\n", "\n"))
+
+
+def _written(path: Path, text: str) -> Path:
+    """Write a file at once: another server of ours may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+    return path
 
 
 def require_free_ports(wanted: Sequence[Server]) -> None:
     """Raise StartError when another program listens where a server of ours should."""
-    variables = ("MEDASSIST_ACTION_PORT", "MEDASSIST_RASA_PORT", "MEDASSIST_PORT")
-    listening = [(server, server.port) for server in wanted if server.port is not None]
-    for (server, port), variable in zip(listening, variables, strict=True):
+    for server in wanted:
+        if server.port is None:
+            continue
         with socket.socket() as probe:
-            if probe.connect_ex((LOOPBACK, port)) == 0:
+            if probe.connect_ex((LOOPBACK, server.port)) == 0:
                 raise StartError(
-                    f"Port {port} (the {server.name}'s) is taken by another program. "
-                    f"Stop it, or choose another port with {variable}."
+                    f"Port {server.port} (the {server.name}'s) is taken by another program. "
+                    f"Stop it, or choose another port with {server.port_setting}."
                 )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import redis
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -125,6 +126,25 @@ def wait_until(condition, seconds: float = 60.0, every: float = 0.25) -> bool:
 POSTGRES = os.environ.get(
     "MEDASSIST_TEST_POSTGRES_URL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test"
 )
+
+
+RABBITMQ = os.environ.get("MEDASSIST_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672/")
+REDIS = os.environ.get("MEDASSIST_TEST_REDIS_URL", "redis://127.0.0.1:6379/3")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """A real Redis. Tests use names of their own, and leave what others keep there alone."""
+    client = redis.Redis.from_url(REDIS)
+    try:
+        client.ping()
+    except redis.ConnectionError:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip("no Redis on this machine (set MEDASSIST_TEST_REDIS_URL)")
+    finally:
+        client.close()
+    return REDIS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings
 
 READ_SECONDS, TELL_SECONDS = 10.0, 30.0
@@ -32,11 +33,12 @@ def notice_id(*about: object) -> str:
 
 
 class Patients:
-    """The way to the patients; one connection to Rasa on loopback."""
+    """The way to the patients, through the first Rasa that can be reached."""
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.internal_secret or ""
-        self._http = httpx.Client(base_url=settings.rasa_url, timeout=READ_SECONDS, trust_env=False)
+        self._urls = settings.scaling.rasa_urls
+        self._http = httpx.Client(timeout=READ_SECONDS, trust_env=False)
 
     def close(self) -> None:
         """Close the connection."""
@@ -84,18 +86,24 @@ class Patients:
     def _call(
         self, method: str, conversation: str, path: str, params: dict[str, str], **more: Any
     ) -> httpx.Response:
-        try:
-            response = self._http.request(
-                method,
-                f"/conversations/{quote(conversation, safe='')}/tracker{path}",
-                params={**params, "token": self._secret},
-                **more,
-            )
-            return response.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            raise NotToldError(f"Rasa answered with status {error.response.status_code}") from None
-        except (httpx.HTTPError, ValueError) as error:
-            raise NotToldError(f"Rasa cannot be reached ({type(error).__name__})") from None
+        reason = ""
+        for url in preferred_for(conversation, self._urls):
+            try:
+                response = self._http.request(
+                    method,
+                    f"{url}/conversations/{quote(conversation, safe='')}/tracker{path}",
+                    params={**params, "token": self._secret},
+                    **more,
+                )
+                return response.raise_for_status()
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                reason = type(error).__name__
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+                raise NotToldError(f"Rasa answered with status {status}") from None
+            except (httpx.HTTPError, ValueError) as error:
+                raise NotToldError(f"Rasa cannot be reached ({type(error).__name__})") from None
+        raise NotToldError(f"Rasa cannot be reached ({reason})")
 
 
 def _pushed(custom: Mapping[str, Any]) -> str | None:

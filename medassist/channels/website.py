@@ -20,6 +20,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ KEEP_SECONDS = 120.0
 
 AGAIN_SECONDS = 1.0
 """Between two offers."""
+FINISH_SECONDS = 6.0
+"""How long turns may still take when the server is told to stop."""
 
 REPLY_KEYS = ("text", "buttons", "custom")
 """What of a reply leaves Rasa; its metadata and model id stay inside."""
@@ -88,18 +91,32 @@ class WebsiteOutput(OutputChannel):
         The front door knows them by their ids, so one that it got unnoticed is shown once.
         """
         while self._waiting:
-            try:
-                await self._front_door.post(
-                    f"{self._settings.front_door_url}/internal/replies",
-                    json=self._waiting[0],
-                    headers={SECRET_HEADER: self._settings.internal_secret or ""},
-                )
-            except httpx.HTTPError as error:
-                logger.warning("The front door did not take a reply: %s", type(error).__name__)
+            if not await self._is_taken(self._waiting[0]):
                 self._is_down = True
                 return
             self._waiting.pop(0)
         self._is_down = False
+
+    async def _is_taken(self, reply: Dict[Text, Any]) -> bool:
+        """Offer one reply to the front doors, until one takes it; whether one did."""
+        urls = self._settings.scaling.front_door_urls
+        for url in preferred_for(reply["conversation"], urls):
+            try:
+                await self._front_door.post(
+                    f"{url}/internal/replies",
+                    json=reply,
+                    headers={SECRET_HEADER: self._settings.internal_secret or ""},
+                )
+                return True
+            except httpx.HTTPError as error:
+                logger.warning("A front door did not take a reply: %s", type(error).__name__)
+        return False
+
+
+def _locks(app: Any) -> Any:
+    """The lock store of our own kind, if Rasa has one."""
+    locks = getattr(getattr(app.ctx, "agent", None), "lock_store", None)
+    return locks if hasattr(locks, "draw") else None
 
 
 def reply_id(message_id: str, number: int) -> str:
@@ -112,9 +129,10 @@ class WebsiteInput(InputChannel):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._turns: Set["asyncio.Future[None]"] = set()
+        self._stopping = False
         # One client for all replies, and no proxy between two addresses on loopback.
         self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
-        self._turns: Set["asyncio.Future[None]"] = set()
 
     @classmethod
     def name(cls) -> Text:
@@ -144,6 +162,8 @@ class WebsiteInput(InputChannel):
             given = request.headers.get(SECRET_HEADER, "")
             if not secret or not hmac.compare_digest(secret.encode(), given.encode()):
                 return response.json({"error": "forbidden"}, status=HTTPStatus.FORBIDDEN)
+            if self._stopping:  # another server takes it, or this one when it is back
+                return response.json({"error": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)
             body = request.json or {}
             message_id = str(body.get("id") or "")
             output = WebsiteOutput(self._settings, self._front_door, message_id)
@@ -154,10 +174,32 @@ class WebsiteInput(InputChannel):
                 input_channel=self.name(),
                 message_id=message_id,
             )
-            turn = asyncio.ensure_future(self._handle(on_new_message, message, output))
+            # Its place in line is taken before it is accepted: what is sent next is behind it,
+            # whichever Rasa server gets that.
+            locks = _locks(request.app)
+            place = await locks.draw(message.sender_id) if locks else None
+
+            async def handle() -> None:
+                if place:
+                    locks.bring(place)
+                await self._handle(on_new_message, message, output)
+
+            turn = asyncio.get_running_loop().create_task(handle())
             self._turns.add(turn)  # it goes on, even if the front door ends meanwhile
             turn.add_done_callback(self._turns.discard)
             return await self._tell_when_over(request, message_id, turn)
+
+        @webhook.listener("before_server_stop")
+        async def finish(_app: Any, _loop: Any) -> None:
+            self._stopping = True
+            if self._turns:
+                await asyncio.wait(self._turns, timeout=FINISH_SECONDS)
+
+        @webhook.listener("after_server_stop")
+        async def close(app: Any, _loop: Any) -> None:
+            if locks := _locks(app):
+                await locks.close()
+            await self._front_door.aclose()
 
         return webhook
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import logging
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set, Text
@@ -20,7 +20,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import Index, and_, delete, event, func, or_, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from medassist.dialogue.unsaved import Stored, Unsaved
@@ -99,8 +99,10 @@ class ConversationStore(SQLTrackerStore):
         )
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _write_ahead)
-        with patiently() if self.engine.dialect.name == "postgresql" else nullcontext():
-            _by_kind.create(self.engine, checkfirst=True)  # databases of earlier versions lack it
+        patience = patiently() if self.engine.dialect.name == "postgresql" else nullcontext()
+        # Another Rasa may make it at this moment; databases of earlier versions lack it.
+        with patience, suppress(IntegrityError, ProgrammingError):
+            _by_kind.create(self.engine, checkfirst=True)
         self._unsaved = Unsaved()
         self._unread: Set[Text] = set()
         self._left_alone_until = 0.0

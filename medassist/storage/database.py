@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from medassist.settings import SettingsError
 from medassist.storage.hanging import give_up_on_a_silent_server, patiently
+
+PREPARING = 0x6D656461
+"""The number of PostgreSQL's advisory lock for preparing the database ("meda")."""
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
@@ -57,3 +62,24 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the tables to `revision` (a new database gets them all)."""
     with patiently() if engine.dialect.name == "postgresql" else nullcontext():
         command.upgrade(migration_config(engine), revision)
+
+
+@contextmanager
+def one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Wait until no other process is preparing this database, and keep others waiting."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            # It belongs to the session: it outlives the transaction, and ends with a crash.
+            connection.execute(text(f"SELECT pg_advisory_lock({PREPARING})"))
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.execute(text(f"SELECT pg_advisory_unlock({PREPARING})"))
+                connection.commit()
+    elif engine.url.database:
+        with Path(f"{engine.url.database}.preparing").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    else:
+        yield

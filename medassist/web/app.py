@@ -31,6 +31,7 @@ from medassist.web.full_reply import FullReplies
 from medassist.web.health import Health
 from medassist.web.hub import Hub
 from medassist.web.newcomers import Newcomers
+from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer
 from medassist.web.replies import Replies
@@ -64,8 +65,9 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     region = read_regions(settings.data)[settings.region]
     words = Words(region.emergency.say)
     rasa = RasaServer(settings)
-    delivery = Delivery(rasa, words, pace)
-    hub = Hub()
+    doors = OtherDoors(settings.scaling.redis_url, settings.internal_secret)
+    delivery = Delivery(rasa, words, pace, doors)
+    hub = Hub(tell=doors.tell)
     engine = open_database(settings.database_url)
     newcomers = Newcomers(settings.new_conversations)
     webhooks = Webhooks(settings, words, pace.give_up_reaching, pace.try_again)
@@ -77,9 +79,11 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        doors.start(hub.hear, hub.close)
         with told_to_stop(close_streams):
             yield
         await delivery.close()
+        await doors.close()
         await webhooks.close()
         await rasa.close()
         engine.dispose()
@@ -87,7 +91,7 @@ def create_app(settings: Settings | None = None, pace: Pace | None = None) -> St
     return Starlette(
         routes=[
             *Widget(region, read_clinic(settings.data)).routes(),
-            *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine)).routes(),
+            *Chat(hub, rasa, delivery, words, pace, newcomers, Thumbs(engine), doors).routes(),
             *Replies(hub, words, settings.internal_secret).routes(),
             *Health(rasa).routes(),
             *console_routes(console),

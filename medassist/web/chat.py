@@ -6,6 +6,7 @@ import json
 import re
 import time
 import unicodedata
+import uuid
 from collections.abc import AsyncIterator, Iterable
 
 from starlette.exceptions import HTTPException
@@ -18,8 +19,17 @@ from medassist.web.bodies import read_object
 from medassist.web.conversation_key import KEY_HEADER, is_key, new_key, sender_id
 from medassist.web.delivery import Delivery
 from medassist.web.history import Message, as_iso, message, stored_messages
-from medassist.web.hub import Conversation, Event, Hub, TooFastError, TooManyError
-from medassist.web.newcomers import Newcomers
+from medassist.web.hub import (
+    MESSAGES_A_MINUTE,
+    THUMBS_A_MINUTE,
+    Conversation,
+    Event,
+    Hub,
+    TooFastError,
+    TooManyError,
+)
+from medassist.web.newcomers import PERIOD, Newcomers, household
+from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import RasaServer, UnreachableError
 from medassist.web.thumbs import Thumbs, ThumbsError
@@ -55,6 +65,7 @@ class Chat:
         pace: Pace,
         newcomers: Newcomers,
         thumbs: Thumbs,
+        doors: OtherDoors,
     ) -> None:
         self._hub = hub
         self._rasa = rasa
@@ -63,6 +74,7 @@ class Chat:
         self._pace = pace
         self._newcomers = newcomers
         self._thumbs = thumbs
+        self._doors = doors
 
     def routes(self) -> list[Route]:
         """What a page needs."""
@@ -77,7 +89,7 @@ class Chat:
     async def begin(self, request: Request) -> Response:
         """A new conversation's key. Nothing is stored until something is said."""
         key = new_key()
-        self._admit(request, self._found(sender_id(key)))
+        await self._admit(request, self._found(sender_id(key)))
         return JSONResponse({"key": key}, status_code=201)
 
     async def send(self, request: Request) -> Response:
@@ -96,15 +108,16 @@ class Chat:
             raise HTTPException(413, self._words.too_long)
         if self._delivery.is_full:
             raise HTTPException(503, self._words.too_busy)
-        self._admit(request, conversation)
+        await self._admit(request, conversation)
         try:
+            await self._count("messages", sender, identity, MESSAGES_A_MINUTE)
             new = conversation.accept(
                 message(identity, "person", text, None, None, as_iso(time.time()))
             )
         except TooFastError as error:
             raise self._too_fast(error) from None
         if new:
-            self._delivery.start(conversation, sender, identity, text)
+            await self._delivery.start(conversation, sender, identity, text)
         return JSONResponse({"accepted": identity}, status_code=202)
 
     async def events(self, request: Request) -> Response:
@@ -142,6 +155,7 @@ class Chat:
         if len(why) > LONGEST_WHY:
             raise HTTPException(413, f"Please say why in {LONGEST_WHY} characters or fewer.")
         try:
+            await self._count("thumbs", sender, uuid.uuid4().hex, THUMBS_A_MINUTE)
             conversation.count_thumb()
         except TooFastError as error:
             raise self._too_fast(error) from None
@@ -177,16 +191,28 @@ class Chat:
         except TooManyError:
             raise HTTPException(503, self._words.too_busy) from None
 
-    def _admit(self, request: Request, conversation: Conversation) -> None:
+    async def _admit(self, request: Request, conversation: Conversation) -> None:
         """Count a conversation that speaks for the first time here; one may make up a key."""
         if conversation.admitted:
             return
-        seconds = self._newcomers.admit(request.client.host if request.client else "")
+        address = request.client.host if request.client else ""
+        seconds = await self._doors.count(
+            "newcomers", household(address), conversation.sender, self._newcomers.most, PERIOD
+        ) or self._newcomers.admit(address)
         if seconds:
             raise HTTPException(
                 429, self._words.too_many_new, headers={"Retry-After": str(seconds)}
             )
         conversation.admitted = True
+
+    async def _count(self, what: str, sender: str, one: str, most: int) -> None:
+        """Count one more of a conversation in this minute, at all front doors together.
+
+        Raises TooFastError.
+        """
+        seconds = await self._doors.count(what, sender, one, most, 60)
+        if seconds:
+            raise TooFastError(seconds)
 
     def _too_fast(self, error: TooFastError) -> HTTPException:
         return HTTPException(

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 
+from medassist.turns import Place
 from medassist.web.history import (
     Message,
     answered_message,
@@ -17,6 +18,7 @@ from medassist.web.history import (
     stored_messages,
 )
 from medassist.web.hub import Conversation, Event
+from medassist.web.other_doors import OtherDoors
 from medassist.web.pace import Pace
 from medassist.web.rasa_server import MaybeTakenError, RasaServer, UnreachableError
 from medassist.web.words import Words
@@ -42,40 +44,55 @@ def own_reply(text: str, reason: str, message_id: str) -> Message:
 class Delivery:
     """Messages on their way, each a task of its own."""
 
-    def __init__(self, rasa: RasaServer, words: Words, pace: Pace) -> None:
+    def __init__(self, rasa: RasaServer, words: Words, pace: Pace, doors: OtherDoors) -> None:
         self._rasa = rasa
+        self._doors = doors
         self._words = words
         self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
+        self._not_handed_over: set[str] = set()
 
     @property
     def is_full(self) -> bool:
         """Whether as many messages are under way as can be answered in reasonable time."""
         return len(self._tasks) >= self._pace.most_under_way
 
-    def start(self, conversation: Conversation, sender: str, message_id: str, text: str) -> None:
-        """Deliver a message in the background; all that comes of it is published."""
-        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text))
+    async def start(
+        self, conversation: Conversation, sender: str, message_id: str, text: str
+    ) -> None:
+        """Deliver a message in the background; all that comes of it is published.
+
+        Its place in line is taken when this returns: what is sent later, to whichever front
+        door, is handed over later.
+        """
+        self._not_handed_over.add(message_id)
+        place = await self._doors.draw(sender)
+        task = asyncio.create_task(self._deliver(conversation, sender, message_id, text, place))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Stop what is under way, but hand over first what Rasa takes."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._pace.give_up_reaching
+        while self._not_handed_over and loop.time() < deadline:
+            await asyncio.sleep(0.05)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
+        self, conversation: Conversation, sender: str, message_id: str, text: str, place: Place
     ) -> None:
         outcome = "failed"
         slow = asyncio.create_task(self._own_up_when_slow(conversation, message_id))
         try:
-            outcome = await self._outcome(conversation, sender, message_id, text)
+            outcome = await self._outcome(conversation, sender, message_id, text, place)
         except Exception as error:  # the log must not hold what a person wrote
             logger.error("A message was not delivered: %s", type(error).__name__)
         finally:
             slow.cancel()
+            self._not_handed_over.discard(message_id)
         conversation.close(message_id, sendable_again=outcome == "unreachable")
         if outcome != "answered":
             said = self._words.unreachable if outcome == "unreachable" else self._words.failed
@@ -87,7 +104,7 @@ class Delivery:
             conversation.publish(Event("reply", own_reply(self._words.slow, "slow", message_id)))
 
     async def _outcome(
-        self, conversation: Conversation, sender: str, message_id: str, text: str
+        self, conversation: Conversation, sender: str, message_id: str, text: str, place: Place
     ) -> str:
         """See one message through: "answered", "unreachable" or "failed".
 
@@ -96,15 +113,30 @@ class Delivery:
         of a turn the message is in no tracker afterwards, so it is handed over once more; what
         the person has seen of it already is not shown again.
         """
-        for _ in range(MOST_TRIES):
+        for number in range(MOST_TRIES):
+            if number:
+                place = await self._doors.draw(sender)
+            over = False
             try:
-                over = await self._hand_over(conversation, sender, message_id, text)
+                turn = await self._hand_over_in_turn(
+                    place, conversation, sender, message_id, text, again=number > 0
+                )
+                self._not_handed_over.discard(message_id)
+                if turn is not None:
+                    await turn  # raises MaybeTakenError when Rasa ends before its turn does
+                    over = True
             except MaybeTakenError:
-                over = False
+                self._not_handed_over.discard(message_id)
             except UnreachableError:
                 if not conversation.has_reply_to(message_id):
                     return "unreachable"
                 break
+            else:
+                if turn is None:  # another front door sees it through
+                    found = await self._wait(conversation, sender, message_id, self._pace.lost)
+                    if found:
+                        return found
+                    continue
             if over and conversation.has_reply_to(message_id):
                 return "answered"
             found = await self._look_up(conversation, sender, message_id)
@@ -119,49 +151,77 @@ class Delivery:
             return "answered"
         return "failed"
 
+    async def _hand_over_in_turn(
+        self,
+        place: Place,
+        conversation: Conversation,
+        sender: str,
+        message_id: str,
+        text: str,
+        again: bool,
+    ) -> asyncio.Task[None] | None:
+        """Hand a message over when it is its turn; its turn at Rasa, which has confirmed it.
+
+        None if another front door has done it. Raises UnreachableError, MaybeTakenError.
+        """
+        async with self._doors.turns.turn(place):
+            if not again and await self._doors.is_handed_over(sender, message_id):
+                return None
+            turn = await self._hand_over(conversation, sender, message_id, text)
+            await self._doors.note_handed_over(sender, message_id)
+            return turn
+
     async def _hand_over(
         self, conversation: Conversation, sender: str, message_id: str, text: str
-    ) -> bool:
-        """Try until Rasa takes the message or the time is up, then wait until its turn is over.
+    ) -> asyncio.Task[None]:
+        """Try until Rasa confirms the message or the time is up.
 
-        The next message of the conversation waits until Rasa has this one, so that they arrive
-        in order. Of a message that was answered in part there is more to lose, so that is tried
-        for longer. Raises UnreachableError, and MaybeTakenError when Rasa ended meanwhile.
+        Of a message that was answered in part there is more to lose, so that is tried for longer.
+        Raises UnreachableError, and MaybeTakenError when nobody can tell.
         """
         loop = asyncio.get_running_loop()
-        async with conversation.handing_over:
-            began = loop.time()
-            while True:
-                taken = asyncio.Event()
-                turn = asyncio.create_task(
-                    self._rasa.take(sender, message_id, text, taken, self._pace.lost)
-                )
-                confirmed = asyncio.create_task(taken.wait())
-                try:
-                    await asyncio.wait({turn, confirmed}, return_when=asyncio.FIRST_COMPLETED)
-                    if taken.is_set():
-                        break
-                    await turn
-                except MaybeTakenError:
+        began = loop.time()
+        while True:
+            taken = asyncio.Event()
+            turn = asyncio.create_task(
+                self._rasa.take(sender, message_id, text, taken, self._pace.lost)
+            )
+            confirmed = asyncio.create_task(taken.wait())
+            try:
+                await asyncio.wait({turn, confirmed}, return_when=asyncio.FIRST_COMPLETED)
+                if taken.is_set():
+                    return turn
+                await turn
+            except MaybeTakenError:
+                raise
+            except UnreachableError as reason:
+                partly = conversation.has_reply_to(message_id)
+                patience = self._pace.finish if partly else self._pace.give_up_reaching
+                if loop.time() + self._pace.try_again >= began + patience:
+                    logger.warning("Rasa did not take a message: %s", reason)
                     raise
-                except UnreachableError as reason:
-                    partly = conversation.has_reply_to(message_id)
-                    patience = self._pace.finish if partly else self._pace.give_up_reaching
-                    if loop.time() + self._pace.try_again >= began + patience:
-                        logger.warning("Rasa did not take a message: %s", reason)
-                        raise
-                    await asyncio.sleep(self._pace.try_again)
-                except asyncio.CancelledError:
-                    turn.cancel()
-                    raise
-                finally:
-                    confirmed.cancel()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            turn.cancel()
-            raise
-        return True
+                await asyncio.sleep(self._pace.try_again)
+            except asyncio.CancelledError:
+                turn.cancel()
+                raise
+            finally:
+                confirmed.cancel()
+
+    async def _wait(
+        self, conversation: Conversation, sender: str, message_id: str, seconds: float
+    ) -> str | None:
+        """What has become of a message after at most so many seconds; None if nothing has yet."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            left = deadline - loop.time()
+            if await conversation.is_answered(message_id, min(left, self._pace.deaf)):
+                return "answered"
+            is_over = left <= self._pace.deaf
+            if is_over or self._doors.unheard:
+                found = await self._look_up(conversation, sender, message_id)
+                if found or is_over:
+                    return found
 
     async def _look_up(
         self, conversation: Conversation, sender: str, message_id: str

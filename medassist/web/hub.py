@@ -1,6 +1,7 @@
 """Who is listening to which conversation, and what was said in it in the last minutes.
 
 All of it is in this process and may be lost at any time: the conversation itself is Rasa's.
+What is said here is told to the other front doors, if there are any.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from medassist.web.history import Message, answered_message, with_recent
@@ -90,10 +92,11 @@ class Conversation:
 
     clock: Callable[[], float]
     used: float
+    sender: str
+    tell: Callable[[Event], None]
+    """Called with each event that is shown here for the first time."""
     admitted: bool = False
     """Whether it was counted as a new conversation of its address."""
-    handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a message goes to Rasa, so that messages arrive in order."""
     _listeners: set[Listener] = field(default_factory=set)
     _recent: deque[tuple[float, Event]] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=10 * MOST_RECENT))
@@ -130,7 +133,24 @@ class Conversation:
         done.append(now)
 
     def publish(self, event: Event) -> bool:
-        """Show an event to every listener; False if it was shown before."""
+        """Show an event to every listener, here and elsewhere; False if it was shown before."""
+        new = self._show(event)
+        if new:
+            self.tell(event)
+        return new
+
+    def hear(self, event: Event) -> None:
+        """Show an event that another front door tells."""
+        custom = event.message["custom"]
+        if custom.get("erased"):
+            self.forget()
+        if custom.get("front_door") == "failed":
+            self.close(custom["message"])
+        if event.kind == "message":
+            self._retract_words_about(event.message["id"])
+        self._show(event)
+
+    def _show(self, event: Event) -> bool:
         identity = event.message["id"]
         self.used = self.clock()
         if identity in self._said:
@@ -138,9 +158,9 @@ class Conversation:
         self._said.append(identity)
         if event.kind == "reply":
             answered = answered_message(identity)
+            self._retract_words_about(answered)
             if answered in self._unanswered:
                 self._unanswered[answered].set()
-                self._retract_words_about(answered)
         self._recent.append((self.used, event))
         for listener in self._listeners:
             listener.offer(event)
@@ -225,10 +245,18 @@ class Conversation:
 
 
 class Hub:
-    """The conversations in use. Bounded; those out of use are dropped."""
+    """The conversations in use. Bounded; those out of use are dropped.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `tell` gets each new event with its conversation, for the other front doors.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str, Event], None] = lambda _sender, _event: None,
+    ) -> None:
         self._clock = clock
+        self._tell = tell
         self._conversations: dict[str, Conversation] = {}
         self._swept = clock()
 
@@ -242,9 +270,16 @@ class Hub:
         if found is None:
             if now - self._swept > 30 or len(self) >= MOST_CONVERSATIONS:
                 self._sweep(now)
-            found = self._conversations[sender] = Conversation(self._clock, now)
+            found = self._conversations[sender] = Conversation(
+                self._clock, now, sender, partial(self._tell, sender)
+            )
         found.used = now
         return found
+
+    def hear(self, sender: str, event: Event) -> None:
+        """Show what another front door tells. Where there is no room, the record has it."""
+        with suppress(TooManyError):
+            self.conversation(sender).hear(event)
 
     def close(self) -> None:
         """End every stream."""

@@ -1,4 +1,4 @@
-"""How many new conversations an address may begin. In this process only; bounded."""
+"""How many new conversations an address may begin. In this process; bounded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Newcomers:
     """Counts new conversations by network address. `clock` counts seconds."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
+        self.most = most
         self._clock = clock
         self._began: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -26,12 +26,12 @@ class Newcomers:
     def admit(self, address: str) -> int:
         """Count one more; 0 if it may begin, else the whole seconds until one may again."""
         now = self._clock()
-        household = _household(address)
-        began = self._began.setdefault(household, deque())
-        self._began.move_to_end(household)
+        home = household(address)
+        began = self._began.setdefault(home, deque())
+        self._began.move_to_end(home)
         while began and began[0] <= now - PERIOD:
             began.popleft()
-        if len(began) >= self._most:
+        if len(began) >= self.most:
             return max(1, round(began[0] + PERIOD - now))
         began.append(now)
         while len(self._began) > MOST_ADDRESSES:
@@ -39,7 +39,7 @@ class Newcomers:
         return 0
 
 
-def _household(address: str) -> str:
+def household(address: str) -> str:
     """An IPv4 address; of IPv6 the network of 64 bits, all of which one home or phone has."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -21,5 +21,7 @@ class Pace:
     """How long to try to reach Rasa for a message that it has answered in part."""
     most_under_way: int = 1000
     """Messages under way; on two processors that is about a minute's work. More are refused."""
+    deaf: float = 2.0
+    """How often to look for a reply while other front doors may have it and cannot be heard."""
     heartbeat: float = 15.0
     """Between two signs of life on a quiet stream."""

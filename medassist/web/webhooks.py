@@ -6,6 +6,7 @@ Nothing is read here: the connectors check each request's signature over its raw
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 
@@ -91,11 +92,13 @@ class Webhooks:
         door = request.path_params["door"]
         if not _DOOR.fullmatch(door):  # with dots in it the address could lead elsewhere in Rasa
             raise HTTPException(404)
-        url = f"{self._settings.rasa_url}/webhooks/{name}/{door}"
+        path = f"/webhooks/{name}/{door}"
         headers = {n: request.headers[n] for n in PASSED_ON if n in request.headers}
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._give_up
+        servers = itertools.cycle(self._settings.scaling.rasa_urls)
         while True:
+            url = next(servers) + path
             try:
                 answer = await self._rasa.request(
                     request.method,
