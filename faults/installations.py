@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from faults.databases import DatabaseError, Postgresql
+from faults.databases import DatabaseError, Postgresql, Redis
 from faults.machine import Machine
 
 DISK_MEGABYTES = 64
@@ -94,9 +94,29 @@ def _on_postgresql(folder: Path, stack: ExitStack) -> Machine:
     return machine
 
 
+def _with_two_rasas(folder: Path, stack: ExitStack) -> Machine:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        raise UnavailableError("there is no Redis server here (Debian's `redis-server`)")
+    server = postgresql_in(folder, stack)
+    redis = Redis(Path(binary), folder)
+    stack.callback(redis.kill)
+    redis.start()
+    machine = Machine(
+        folder,
+        MEDASSIST_DATABASE_URL=server.url("medassist"),
+        MEDASSIST_TRACKER_DATABASE_URL=server.url("conversations"),
+        MEDASSIST_REDIS_URL=redis.url,
+        MEDASSIST_RASA_WORKERS="2",
+    )
+    machine.postgresql, machine.redis = server, redis
+    return machine
+
+
 KINDS: dict[str, Callable[[Path, ExitStack], Machine]] = {
     "sqlite": _plain,
     "small disk": _on_a_small_disk,
     "own clock": _with_a_clock_to_move,
     "postgresql": _on_postgresql,
+    "two Rasas": _with_two_rasas,
 }

@@ -163,4 +163,28 @@ FAULTS = (
         postgresql_frozen,
         on="postgresql",
     ),
+    Fault(
+        "Redis killed",
+        "Redis is killed (SIGKILL), and is back after 3 s with nothing in it",
+        redis_killed,
+        on="two Rasas",
+    ),
+    Fault(
+        "Redis frozen",
+        "Redis stands still for 20 s (SIGSTOP, SIGCONT)",
+        redis_frozen,
+        on="two Rasas",
+    ),
+    Fault(
+        "one of two Rasas killed",
+        "one of two Rasa servers is killed (SIGKILL)",
+        _kill("Rasa server"),
+        on="two Rasas",
+    ),
+    Fault(
+        "one of two Rasas frozen",
+        "one of two Rasa servers stands still for 20 s (SIGSTOP, SIGCONT)",
+        _freeze("Rasa server"),
+        on="two Rasas",
+    ),
 )
