@@ -1,9 +1,9 @@
 """A custom action is called again while the action server is away: it may be starting again.
 
 An emergency's card has been shown by then, so what waits is that staff are told. If the action
-server stays away the person hears that staff were not reached, and the call goes on behind the
-conversation. Calling again is safe even if an earlier call was cut off: a case takes each message
-once (medassist/cases/cases.py).
+server stays away, or its database does, the person hears that staff were not reached, and the
+call goes on behind the conversation. Calling again is safe even if an earlier call was cut off:
+a case takes each message once (medassist/cases/cases.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Set, Text
 import aiohttp
 from rasa.core.actions import action as rasa_action
 from rasa.core.actions.action import RemoteAction
-from rasa.shared.core.events import Event
+from rasa.shared.core.events import BotUttered, Event
 from rasa.shared.exceptions import RasaException
 
 from medassist.dialogue.guard import ALERTING_ACTIONS
@@ -52,17 +52,26 @@ def wait_for_the_action_server() -> None:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                return await once(self, channel, nlg, tracker, domain)
+                events = await once(self, channel, nlg, tracker, domain)
             except Exception as error:
                 if not _is_away(error) or time.monotonic() + AGAIN_SECONDS > deadline:
-                    if self.name() in TELL_STAFF:
-                        task = asyncio.ensure_future(_tell_staff_later(self, call))
-                        _later.add(task)
-                        task.add_done_callback(_later.discard)
+                    _see_to_it(self, call)
                     raise
+            else:
+                if all(isinstance(event, BotUttered) for event in events):
+                    _see_to_it(self, call)  # it ran and failed: its database is away
+                return events
             await asyncio.sleep(AGAIN_SECONDS)
 
     RemoteAction.run = run
+
+
+def _see_to_it(action: RemoteAction, call: Dict[Text, Any]) -> None:
+    """If staff should have been told, try on behind the conversation."""
+    if action.name() in TELL_STAFF:
+        task = asyncio.ensure_future(_tell_staff_later(action, call))
+        _later.add(task)
+        task.add_done_callback(_later.discard)
 
 
 def _is_away(error: Exception) -> bool:
@@ -85,6 +94,6 @@ async def _tell_staff_later(action: RemoteAction, call: Dict[Text, Any]) -> None
             logger.warning("Staff are not told yet: %s", type(error).__name__)
             continue
         if result and result.get("events"):  # an action of ours that failed leaves none
-            logger.info("Staff are told now; the action server was away.")
+            logger.info("Staff are told now; they could not be reached before.")
             return
-    logger.error("Staff were not told: the action server stayed away.")
+    logger.error("Staff were not told: the action server or its database stayed away.")

@@ -52,12 +52,14 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
 class Actions:
     """An action server that counts its calls."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.calls, self.seconds = 0, seconds
+    def __init__(self, seconds: float = 0.0, failing: int = 0) -> None:
+        self.calls, self.seconds, self.failing = 0, seconds, failing
 
     async def webhook(self, _request: Request) -> Response:
         self.calls += 1
         await asyncio.sleep(self.seconds)
+        if self.calls <= self.failing:  # as ours do when their database is away
+            return JSONResponse({"events": [], "responses": [{"text": "Not reached."}]})
         event = {"event": "slot", "name": "medicine", "value": "baclofen", "timestamp": None}
         return JSONResponse({"events": [event], "responses": []})
 
@@ -95,6 +97,22 @@ def test_when_it_was_away_too_long_staff_are_told_all_the_same(
         starting.join()
         served.stop()
     assert actions.calls == 1
+
+
+@pytest.mark.parametrize(("name", "calls"), [("action_alert_staff", 3), ("action_answer", 1)])
+def test_when_its_database_is_away_staff_are_told_when_it_is_back(
+    call: Callable[..., list], monkeypatch: pytest.MonkeyPatch, name: str, calls: int
+) -> None:
+    monkeypatch.setattr(patience, "LATER_AGAIN_SECONDS", 0.2)
+    actions = Actions(failing=2)
+    served = Served(actions.app, free_port())
+    served.start()
+    try:
+        said = call(served.port, name, stay=3.0)
+    finally:
+        served.stop()
+    assert [event.text for event in said] == ["Not reached."]
+    assert actions.calls == calls
 
 
 def test_one_that_stays_away_is_given_up(call: Callable[..., list]) -> None:
