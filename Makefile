@@ -55,6 +55,10 @@ fuzz: setup-dev ## send 150 requests of each kind to every address of the front 
 sbom: setup ## write docs/licences.md and reports/sbom.json, the bill of materials
 	@$(BIN)/python scripts/sbom.py
 
+faults: setup-dev ## kill, freeze and restart each part under load, and count what arrived (a quarter of an hour)
+	@$(BIN)/medassist train
+	@$(BIN)/python -m faults
+
 docs: setup ## write the pages that are made from the data
 	@$(BIN)/python -m medassist.triage.page > docs/danger-signs.md
 
@@ -65,4 +69,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench compare crowd check hostile fuzz sbom docs lock
+.PHONY: help setup setup-dev run test eval bench compare crowd faults check hostile fuzz sbom docs lock

@@ -112,6 +112,14 @@ def latest_text(tracker: Tracker) -> str:
     return tracker.latest_message.get("text") or ""
 
 
+def latest_message_id(tracker: Tracker) -> str:
+    """The name of the latest message, the same when its turn is run again after a crash."""
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            return str(event.get("message_id") or "")
+    return ""
+
+
 def as_of(tracker: Tracker, event: Mapping[str, Any]) -> Tracker:
     """The conversation as if this earlier message were the latest one; slots as they are now."""
     return Tracker(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rasa_sdk import Tracker
 
-from actions.base import clinic_of, database, latest_text
+from actions.base import clinic_of, database, latest_message_id, latest_text
 from medassist.cases.cases import open_case
 
 STAFF_TOLD = "I have put this on the list of the clinic's staff."
@@ -21,6 +21,7 @@ def alert_staff(tracker: Tracker, level: str, kind: str) -> None:
         clinic=clinic_of(tracker).id,
         detail={
             "words": latest_text(tracker),
+            "message_id": latest_message_id(tracker),
             "medicine": tracker.get_slot("medicine"),
             "situations": tracker.get_slot("situations"),
             "other_medicine": tracker.get_slot("other_medicine"),

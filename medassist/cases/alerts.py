@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import and_, case, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from medassist.cases.events import add_event, as_utc
@@ -105,6 +105,7 @@ def wants_alert(
         .where(
             case_events.c.case_id == case_id,
             notifications.c.created_at > at - timedelta(seconds=QUIET_SECONDS),
+            notifications.c.created_at < at + timedelta(seconds=QUIET_SECONDS),
         )
     ).scalars()
     return not any(detail.get("level") == level and detail.get("kind") == kind for detail in told)
@@ -115,6 +116,21 @@ def write_alerts(connection: Connection, event_id: int, targets: Iterable[str]) 
     rows = [{"event_id": event_id, "target": target} for target in targets]
     if rows:
         connection.execute(insert(notifications), rows)
+
+
+def _is_due(at: datetime) -> Any:
+    """The condition on rows to be tried now.
+
+    One that was never tried has nothing to wait for, and no wait is longer than the longest: a
+    row that seems to wait so was written before the machine's clock went back. An emergency must
+    not wait until the clock has caught up.
+    """
+    next_try = notifications.c.next_try_at
+    longest = timedelta(seconds=_LONGEST_WAIT)
+    return and_(
+        next_try < _DONE,
+        or_(next_try <= at, notifications.c.tries == 0, next_try > at + longest),
+    )
 
 
 def take_next(engine: Engine, target: str, at: datetime | None = None) -> Alert | None:
@@ -139,7 +155,7 @@ def take_next(engine: Engine, target: str, at: datetime | None = None) -> Alert 
         .join(cases, cases.c.id == case_events.c.case_id)
         .where(
             notifications.c.target == target,
-            notifications.c.next_try_at <= at,
+            _is_due(at),
             notifications.c.delivered_at.is_(None),
             notifications.c.given_up_at.is_(None),
         )
@@ -157,7 +173,7 @@ def take_next(engine: Engine, target: str, at: datetime | None = None) -> Alert 
                 .where(
                     notifications.c.id == row.id,
                     notifications.c.tries == row.tries,
-                    notifications.c.next_try_at <= at,
+                    _is_due(at),
                     notifications.c.delivered_at.is_(None),
                     notifications.c.given_up_at.is_(None),
                 )

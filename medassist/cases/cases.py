@@ -94,8 +94,9 @@ def open_case(
     `detail` is what raised it (the message's words and the assessment) and is kept in the case's
     history; `clinic` is the id of the clinic that the conversation is with. A further event may
     raise the level of an open case, never lower it; a raised level wants a new acknowledgement.
-    What staff must be told goes to the outbox in the same transaction, for each of `targets` (by
-    default those of the settings in force).
+    What a message (`message_id` in `detail`) has raised already is not written again: a turn that
+    was cut off is run anew. What staff must be told goes to the outbox in the same transaction,
+    for each of `targets` (by default those of the settings in force).
     """
     if targets is None:
         targets = targets_in_force(load_settings())
@@ -119,6 +120,8 @@ def open_case(
                 clinic=clinic,
             )
             case_id, event = connection.execute(new).inserted_primary_key[0], "opened"
+        elif _is_repeat(connection, current.id, level, kind, detail.get("message_id")):
+            return int(current.id)
         else:
             case_id, event = current.id, "added"
             if clinic and clinic != current.clinic:  # the number was given to another clinic
@@ -140,6 +143,17 @@ def open_case(
         if telling:
             write_alerts(connection, event_id, targets)
     return int(case_id)
+
+
+def _is_repeat(
+    connection: Connection, case_id: int, level: str, kind: str, message_id: object
+) -> bool:
+    """Whether this message has raised the very same already."""
+    if not message_id:
+        return False
+    written = select(case_events.c.detail).where(case_events.c.case_id == case_id)
+    same = {"message_id": message_id, "level": level, "kind": kind}
+    return any(same.items() <= detail.items() for detail in connection.execute(written).scalars())
 
 
 def _only_writer(connection: Connection, conversation: str) -> None:

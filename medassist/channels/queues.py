@@ -29,6 +29,8 @@ from medassist.storage.tables import (
 CLAIM_SECONDS = 30.0
 """How long a claim holds when nobody prolongs it, such as after a crash."""
 
+LONGEST_PAUSE = 3600.0
+"""Seconds between two tries, at most: what a provider may ask for."""
 
 LONGEST_LINE: int = contacts.c.line.type.length
 LONGEST_ADDRESS: int = contacts.c.address.type.length
@@ -105,14 +107,22 @@ class MessageQueue:
             .where(table.c.channel == self.channel, table.c.done_at.is_(None))
             .group_by(table.c.conversation)
         )
-        free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < at)
-        query = select(table).where(table.c.id.in_(first), free, self.due(at))
+        query = select(table).where(table.c.id.in_(first), self._free(at), self.due(at))
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.id).limit(limit)).all()
         return [
             Waiting(r.id, r.conversation, r.content or {}, r.tries, r._mapping.get("digest") or "")
             for r in rows
         ]
+
+    def _free(self, at: datetime) -> Any:
+        """The condition on rows that nobody works on.
+
+        A claim that seems to hold for longer than claims do is from before the clock went back.
+        """
+        until = self.table.c.claimed_until
+        latest = at + timedelta(seconds=2 * CLAIM_SECONDS)
+        return or_(until.is_(None), until < at, until > latest)
 
     def claim(self, row: Waiting) -> bool:
         """Take a row for a while; False when another process has it."""
@@ -125,7 +135,7 @@ class MessageQueue:
                     table.c.id == row.id,
                     table.c.done_at.is_(None),
                     table.c.tries == row.tries,
-                    or_(table.c.claimed_until.is_(None), table.c.claimed_until < at),
+                    self._free(at),
                 )
                 .values(claimed_until=until, tries=table.c.tries + 1)
             )
@@ -196,8 +206,11 @@ class Outbox(MessageQueue):
     table = outgoing_messages
 
     def due(self, at: datetime) -> Any:
-        """The pause after a failed try is over."""
-        return outgoing_messages.c.next_try_at <= at
+        """The pause after a failed try is over, or was begun before the clock went back."""
+        table = outgoing_messages
+        longest = timedelta(seconds=LONGEST_PAUSE)
+        next_try = table.c.next_try_at
+        return or_(table.c.tries == 0, next_try <= at, next_try > at + longest)
 
     def put(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Text
 
 from medassist.cases.contacts import find_contact, forget_contact
 from medassist.cases.undelivered import tell_case
+from medassist.channels import queues
 from medassist.channels.queues import Waiting
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Undeliverable(Exception):
 def pause(tries: int, after: Optional[float] = None, first: float = FIRST_PAUSE) -> float:
     """Seconds to wait after so many tries: doubling, never less than the provider asked for."""
     doubled = first * 2.0 ** max(tries - 1, 0)
-    return max(min(doubled, LONGEST_PAUSE), min(after or 0.0, 3600.0))
+    return max(min(doubled, LONGEST_PAUSE), min(after or 0.0, queues.LONGEST_PAUSE))
 
 
 class Sender:

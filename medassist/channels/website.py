@@ -7,9 +7,11 @@ secret and takes each reply as soon as it is said, so that it can stream it.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from http import HTTPStatus
-from typing import Any, Awaitable, Callable, Dict, Optional, Set, Text
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Set, Text
 
 import httpx
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
@@ -24,6 +26,15 @@ from medassist.scaling_settings import preferred_for
 from medassist.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
+
+SIGN_OF_LIFE_SECONDS = 5.0
+"""While a turn runs the front door hears so often that it does."""
+
+KEEP_SECONDS = 120.0
+"""How long replies that the front door did not take are offered again after their turn."""
+
+AGAIN_SECONDS = 1.0
+"""Between two offers."""
 
 FINISH_SECONDS = 6.0
 """How long turns may still take when the server is told to stop."""
@@ -45,6 +56,8 @@ class WebsiteOutput(OutputChannel):
         self._settings, self._front_door = settings, front_door
         self._message_id, self._clinic = message_id, clinic
         self._count = 0
+        self._waiting: List[Dict[Text, Any]] = []
+        self._is_down = False
 
     @classmethod
     def name(cls) -> Text:
@@ -52,9 +65,10 @@ class WebsiteOutput(OutputChannel):
         return "website"
 
     async def send_response(self, recipient_id: Text, message: Dict[Text, Any]) -> None:
-        """Hand over one reply, to the first front door that takes it.
+        """Hand over one reply.
 
-        If none does it is no loss: the tracker keeps it.
+        One that the front door does not take waits, with all that follow it, until the turn is
+        over: the turn itself must not wait for a front door that hangs.
         """
         reply: Dict[Text, Any] = {k: message[k] for k in REPLY_KEYS if message.get(k)}
         if not reply:
@@ -62,16 +76,44 @@ class WebsiteOutput(OutputChannel):
         if self._message_id:
             reply["id"] = reply_id(self._message_id, self._count)
             self._count += 1
-        for url in preferred_for(recipient_id, self._settings.scaling.front_door_urls):
+        self._waiting.append({"conversation": recipient_id, "reply": reply, "clinic": self._clinic})
+        if not self._is_down:
+            await self._hand_over()
+
+    async def hand_over_the_rest(self) -> None:
+        """Offer what waits until it is taken; the page would miss it until its next reload."""
+        deadline = time.monotonic() + KEEP_SECONDS
+        while self._waiting and time.monotonic() < deadline:
+            await self._hand_over()
+            if self._waiting:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _hand_over(self) -> None:
+        """Offer the waiting replies in their order, until one is not taken.
+
+        The front door knows them by their ids, so one that it got unnoticed is shown once.
+        """
+        while self._waiting:
+            if not await self._is_taken(self._waiting[0]):
+                self._is_down = True
+                return
+            self._waiting.pop(0)
+        self._is_down = False
+
+    async def _is_taken(self, reply: Dict[Text, Any]) -> bool:
+        """Offer one reply to the front doors, until one takes it; whether one did."""
+        urls = self._settings.scaling.front_door_urls
+        for url in preferred_for(reply["conversation"], urls):
             try:
                 await self._front_door.post(
                     f"{url}/internal/replies",
-                    json={"conversation": recipient_id, "reply": reply, "clinic": self._clinic},
+                    json=reply,
                     headers={SECRET_HEADER: self._settings.internal_secret or ""},
                 )
-                return
+                return True
             except httpx.HTTPError as error:
                 logger.warning("A front door did not take a reply: %s", type(error).__name__)
+        return False
 
 
 def _locks(app: Any) -> Any:
@@ -90,7 +132,7 @@ class WebsiteInput(InputChannel):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._turns: "Set[asyncio.Task[None]]" = set()
+        self._turns: Set["asyncio.Future[None]"] = set()
         self._stopping = False
         # One client for all replies, and no proxy between two addresses on loopback.
         self._front_door = httpx.AsyncClient(timeout=3, trust_env=False)
@@ -147,9 +189,9 @@ class WebsiteInput(InputChannel):
                 await self._handle(on_new_message, message, output)
 
             turn = asyncio.get_running_loop().create_task(handle())
-            self._turns.add(turn)
+            self._turns.add(turn)  # it goes on, even if the front door ends meanwhile
             turn.add_done_callback(self._turns.discard)
-            return response.json({"accepted": message_id}, status=HTTPStatus.ACCEPTED)
+            return await self._tell_when_over(request, message_id, turn)
 
         @webhook.listener("before_server_stop")
         async def finish(_app: Any, _loop: Any) -> None:
@@ -166,7 +208,22 @@ class WebsiteInput(InputChannel):
         return webhook
 
     @staticmethod
+    async def _tell_when_over(
+        request: Request, message_id: Text, turn: "asyncio.Future[None]"
+    ) -> HTTPResponse:
+        """Say at once that the message is taken, and end the answer when its turn is stored.
+
+        An answer that breaks off tells the front door that the turn was lost with this process.
+        """
+        answer = await request.respond(status=HTTPStatus.ACCEPTED, content_type="application/json")
+        while not turn.done():
+            await answer.send(" ")
+            await asyncio.wait({turn}, timeout=SIGN_OF_LIFE_SECONDS)
+        await answer.send(json.dumps({"accepted": message_id}), end_stream=True)
+        return answer
+
     async def _handle(
+        self,
         on_new_message: Callable[[UserMessage], Awaitable[Any]],
         message: UserMessage,
         output: WebsiteOutput,
@@ -178,3 +235,7 @@ class WebsiteInput(InputChannel):
         except Exception as error:
             logger.error("A website message failed: %s", type(error).__name__)
             await output.send_response(message.sender_id, {"custom": {"failed": True}})
+        finally:
+            rest = asyncio.ensure_future(output.hand_over_the_rest())
+            self._turns.add(rest)
+            rest.add_done_callback(self._turns.discard)

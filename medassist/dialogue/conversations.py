@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
-from contextlib import suppress
+import logging
+import time
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Text
+from typing import Any, Dict, Iterator, List, Optional, Set, Text
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
@@ -27,12 +30,14 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
+from medassist.dialogue.unsaved import Stored, Unsaved
 from medassist.privacy.erasure import erase_stored
 from medassist.settings import load_settings
+from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 from medassist.storage.rasa_tables import erased, lock_conversation, times_erased
 from medassist.triage.findings import Facts
 
@@ -42,11 +47,8 @@ ERASE_SLOT = "erase_conversation"
 LATEST = 10
 """Messages of a person that a turn reads again. What older ones still mean is read beside them."""
 
-_STORED = "events_stored"
-"""Attribute of a tracker of ours: how many of its events the database holds already."""
-
-_ERASED = "times_erased"
-"""Attribute of a tracker of ours: how often its conversation was erased before it was read."""
+LEFT_ALONE_SECONDS = 5.0
+"""How long a database that failed is left alone: each try may hold up every conversation."""
 
 _READ_IN_PART = {"user", "bot", "action", "slot", "user_featurization", "entities"}
 """Kinds of events of which older ones may be left out. Any other (pause, rewind, forms …) changes
@@ -94,6 +96,13 @@ def _says_nothing_later() -> Text:
     return f"%{facts[1 : facts.index(json.dumps('asked'))]}%"
 
 
+logger = logging.getLogger(__name__)
+
+
+class DatabaseDownError(SQLAlchemyError):
+    """The database failed a moment ago, so it was not asked."""
+
+
 class ConversationStore(SQLTrackerStore):
     """Rasa's SQL tracker store, opened by our URL, able to forget a conversation.
 
@@ -110,6 +119,8 @@ class ConversationStore(SQLTrackerStore):
         url = make_url(load_settings().tracker_database_url)
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        if url.get_backend_name() == "postgresql":
+            give_up_on_a_silent_server()
         super().__init__(
             domain,
             dialect=url.drivername,
@@ -126,9 +137,15 @@ class ConversationStore(SQLTrackerStore):
             self.engine.dispose()  # Rasa's opens a file anew for each look
             self.engine: Engine = _open_once(self.engine.url)
             self.sessionmaker = sessionmaker(bind=self.engine)
-        with suppress(IntegrityError, ProgrammingError):  # another Rasa makes it at this moment
-            for later in (_by_kind, erased):  # databases of earlier versions lack them
+        patience = patiently() if self.engine.dialect.name == "postgresql" else nullcontext()
+        # Another Rasa may make them at this moment; databases of earlier versions lack them.
+        with patience, suppress(IntegrityError, ProgrammingError):
+            for later in (_by_kind, erased):
                 later.create(self.engine, checkfirst=True)
+        self._unsaved = Unsaved()
+        self._unread: Set[Text] = set()
+        self._left_alone_until = 0.0
+        self._catching_up: Optional["asyncio.Task[None]"] = None
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.
@@ -139,15 +156,50 @@ class ConversationStore(SQLTrackerStore):
         """
         if not self.domain:
             return None
-        with self.engine.connect() as connection:
-            before = times_erased(connection, sender_id)
-            events = [json.loads(data) for data in self._needed(connection, sender_id)]
-        if not events:
+        unsaved = self._unsaved.copy_of(sender_id)
+        if unsaved is not None:
+            return unsaved
+        try:
+            with self._database(), self.engine.connect() as connection:
+                times = times_erased(connection, sender_id)
+                needed = self._needed(connection, sender_id)
+        except SQLAlchemyError:
+            self._unread.add(sender_id)
+            raise
+        if not needed:
             return None
+        events = [json.loads(data) for data in needed]
         tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
-        setattr(tracker, _STORED, len(tracker.events))
-        setattr(tracker, _ERASED, before)
+        Stored(len(tracker.events), times).put_on(tracker)
         return tracker
+
+    async def retrieve_full_tracker(self, sender_id: Text) -> Optional[DialogueStateTracker]:
+        """All that was ever said, with what waits to be stored."""
+        unsaved = self._unsaved.copy_of(sender_id)
+        try:
+            with self._database():
+                whole = await super().retrieve_full_tracker(sender_id)
+        except SQLAlchemyError:
+            if unsaved is None:
+                raise
+            return unsaved
+        stored = Stored.of(unsaved) if unsaved else None
+        if unsaved is None or stored is None or whole is None:
+            return whole or unsaved
+        for waiting in itertools.islice(unsaved.events, stored.count, None):
+            whole.update(waiting)
+        return whole
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Use the database, unless it failed a moment ago. Raises SQLAlchemyError."""
+        if time.monotonic() < self._left_alone_until:
+            raise DatabaseDownError("It failed a moment ago.")
+        try:
+            yield
+        except SQLAlchemyError:
+            self._left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
+            raise
 
     def _needed(self, connection: Connection, sender_id: Text) -> List[Text]:
         """The stored events that the next turn needs: all of the session, or a part of it."""
@@ -184,48 +236,88 @@ class ConversationStore(SQLTrackerStore):
         The events of the running turn live in memory only, so erasing instead of saving
         leaves nothing behind. (Rasa's own API cannot delete events from an SQL store.) A turn
         during which the conversation was erased by anyone is not stored either.
+
+        What the database does not take is kept and stored when it is back.
         """
         if tracker.get_slot(ERASE_SLOT):
             with self.engine.begin() as connection:
                 erase_stored(connection, tracker.sender_id)
+            self._unsaved.drop(tracker.sender_id)
             return
-        await self.stream_events(tracker)
-        with self.engine.begin() as connection:
-            new = self._new_events(connection, tracker)
-            if new:
-                connection.execute(insert(_events), new)
-        setattr(tracker, _STORED, len(tracker.events))
+        if Stored.of(tracker) is None and tracker.sender_id in self._unread:
+            Stored(0).put_on(tracker)  # begun without what is stored: all of it is new
+        try:
+            await self._store(tracker)
+        except SQLAlchemyError as error:
+            logger.error(
+                "The conversations' database failed (%s). A turn is kept until it is back.",
+                type(error).__name__,
+            )
+            if Stored.of(tracker) is None:
+                Stored(0).put_on(tracker)  # a new conversation
+            self._unsaved.keep(tracker)
+            self._catch_up_later()
 
-    def _new_events(
-        self, connection: Connection, tracker: DialogueStateTracker
-    ) -> List[Dict[Text, Any]]:
-        """The rows of the tracker's events that are not stored yet.
+    async def _store(self, tracker: DialogueStateTracker) -> None:
+        """Store the new events of a tracker, and tell the event broker of them.
 
-        There are none of a turn that was erased meanwhile. A tracker that was not read from here
-        holds its whole session, so the stored are counted.
+        There are none of a turn that was erased meanwhile. Raises SQLAlchemyError.
         """
-        lock_conversation(connection, tracker.sender_id)
-        times = times_erased(connection, tracker.sender_id)
-        if not hasattr(tracker, _ERASED):  # Rasa saves a new conversation before its first turn
-            setattr(tracker, _ERASED, times)
-        if times > getattr(tracker, _ERASED):
-            return []
-        stored = getattr(tracker, _STORED, None)
-        if stored is None:
-            start = connection.execute(_CUT_AND_START, {"sender": tracker.sender_id}).one().start
-            stored = len(_session(connection, tracker.sender_id, start or 0))
-        return [
-            {
-                "sender_id": tracker.sender_id,
-                "type_name": event.type_name,
-                "timestamp": data.get("timestamp"),
-                "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
-                "action_name": data.get("name"),
-                "data": json.dumps(data),
-            }
-            for event in itertools.islice(tracker.events, stored, None)
-            for data in [event.as_dict()]
-        ]
+        sender = tracker.sender_id
+        with self._database(), self.engine.begin() as connection:
+            lock_conversation(connection, sender)
+            times = times_erased(connection, sender)
+            stored = Stored.of(tracker) or Stored(_count_session(connection, sender))
+            if stored.times_erased is None:
+                stored.times_erased = times
+            new = list(itertools.islice(tracker.events, stored.count, None))
+            if times > stored.times_erased:
+                new = []
+            if new:
+                connection.execute(insert(_events), _rows(sender, new))
+        stored.count = len(tracker.events)
+        stored.put_on(tracker)
+        self._unsaved.drop(sender)
+        self._unread.discard(sender)
+        if self.event_broker:
+            await self._stream_new_events(self.event_broker, new, sender)
+
+    def _catch_up_later(self) -> None:
+        """See to it that unsaved turns are stored, even if nobody writes any more."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        while len(self._unsaved):
+            await asyncio.sleep(LEFT_ALONE_SECONDS)
+            for tracker in self._unsaved:
+                try:
+                    await self._store(tracker)
+                except SQLAlchemyError:
+                    break
+        logger.info("The conversations' database has all turns again.")
+
+
+def _rows(sender_id: Text, events: List[Event]) -> List[Dict[Text, Any]]:
+    """Events as rows of Rasa's table."""
+    return [
+        {
+            "sender_id": sender_id,
+            "type_name": event.type_name,
+            "timestamp": data.get("timestamp"),
+            "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
+            "action_name": data.get("name"),
+            "data": json.dumps(data),
+        }
+        for event in events
+        for data in [event.as_dict()]
+    ]
+
+
+def _count_session(connection: Connection, sender_id: Text) -> int:
+    """How many events the running session has stored: those of a tracker not read from here."""
+    start = connection.execute(_CUT_AND_START, {"sender": sender_id}).one().start
+    return len(_session(connection, sender_id, start or 0))
 
 
 def _session(connection: Connection, sender_id: Text, start: int) -> List[Text]:

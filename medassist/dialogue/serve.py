@@ -67,6 +67,9 @@ def main() -> None:
     from rasa.shared.nlu.training_data.message import Message
     from rasa.shared.nlu.training_data.training_data import TrainingData
 
+    from medassist.dialogue.once import answer_each_message_once
+    from medassist.dialogue.patience import wait_for_the_action_server
+
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
     # Rasa digests every example of the data after each step, for a cache of steps that we never
     # use (`--force`), and to tell duplicates apart. That took half of a training's time.
@@ -78,6 +81,8 @@ def main() -> None:
 
         close_doors(own_secret())
         spare_repeated_work()
+        answer_each_message_once()
+        wait_for_the_action_server()
         watch(settings)
     rasa_main()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from alembic import command
@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from medassist.settings import SettingsError
+from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 
 PREPARING = 0x6D656461
 """The number of PostgreSQL's advisory lock for preparing the database ("meda")."""
@@ -33,6 +34,8 @@ def open_database(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SettingsError("MEDASSIST_DATABASE_URL is not a database URL.") from error
+    if parsed.get_backend_name() == "postgresql":
+        give_up_on_a_silent_server()
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
             parsed,
@@ -71,7 +74,8 @@ def migration_config(engine: Engine) -> Config:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the tables to `revision` (a new database gets them all)."""
-    command.upgrade(migration_config(engine), revision)
+    with patiently() if engine.dialect.name == "postgresql" else nullcontext():
+        command.upgrade(migration_config(engine), revision)
 
 
 @contextmanager

@@ -115,6 +115,8 @@ class Chat:
             raise HTTPException(400, words.empty)
         if len(text) > LONGEST_TEXT:
             raise HTTPException(413, words.too_long)
+        if self._delivery.is_full:
+            raise HTTPException(503, words.too_busy)
         self._count_speaker(request, words)
         try:
             await self._count("messages", sender, identity, MESSAGES_A_MINUTE)

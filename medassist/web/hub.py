@@ -166,6 +166,11 @@ class Conversation:
             listener.offer(event)
         return True
 
+    def has_reply_to(self, message_id: str) -> bool:
+        """Whether a first reply to a message has come."""
+        answered = self._unanswered.get(message_id)
+        return answered is None or answered.is_set()
+
     async def is_answered(self, message_id: str, within: float) -> bool:
         """Wait up to `within` seconds for a first reply to a message."""
         answered = self._unanswered.get(message_id)

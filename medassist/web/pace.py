@@ -16,7 +16,11 @@ class Pace:
     slow: float = 10.0
     """Without a reply for this long, the person is told that it takes longer."""
     lost: float = 30.0
-    """Without a reply for this long, a message that Rasa does not know of is handed over again."""
+    """Without a sign of life of its turn for this long, a message is handed over again."""
+    finish: float = 300.0
+    """How long to try to reach Rasa for a message that it has answered in part."""
+    most_under_way: int = 1000
+    """Messages under way; on two processors that is about a minute's work. More are refused."""
     deaf: float = 2.0
     """How often to look for a reply while other front doors may have it and cannot be heard."""
     heartbeat: float = 15.0

@@ -5,6 +5,7 @@ A conversation keeps to one of them, and goes to the next when that one does not
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from medassist.settings import Settings
 
 TRY_SECONDS = 3.0
 READ_SECONDS = 8.0
+HUNG_SECONDS = 8.0
+"""A Rasa that is silent for so long is left, where there is another one. A turn tells every five
+seconds that it goes on (medassist/channels/website.py)."""
 
 
 SHUN_SECONDS = 40.0
@@ -39,7 +43,13 @@ class RasaServer:
         self._urls = settings.scaling.rasa_urls
         self._shunned: dict[str, float] = {}
         self._secret = settings.internal_secret or ""
-        self._sending = httpx.AsyncClient(timeout=TRY_SECONDS, trust_env=False)
+        # A message holds its connection until its turn is over, so there is no limit to them here:
+        # the front door refuses messages when too many are under way.
+        self._sending = httpx.AsyncClient(
+            timeout=TRY_SECONDS,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            trust_env=False,
+        )
         self._reading = httpx.AsyncClient(
             timeout=httpx.Timeout(READ_SECONDS, connect=TRY_SECONDS),
             limits=httpx.Limits(max_connections=8),
@@ -62,29 +72,45 @@ class RasaServer:
         """Ask others first for a while."""
         self._shunned[url] = time.monotonic() + SHUN_SECONDS
 
-    async def take(self, sender: str, message_id: str, text: str, clinic: str) -> None:
-        """Hand over a message for a clinic; its replies come to `/internal/replies`. One try each.
+    async def take(
+        self,
+        sender: str,
+        message_id: str,
+        text: str,
+        clinic: str,
+        taken: asyncio.Event,
+        silence: float,
+    ) -> None:
+        """Hand over one message for a clinic and wait until its turn is over. One try each.
 
-        Raises UnreachableError when no Rasa took it. A message that one has got but did not
-        confirm in time counts as taken.
+        Its replies come to `/internal/replies`. `taken` is set as soon as a Rasa has confirmed
+        the message. Raises UnreachableError when none got it, and MaybeTakenError when the
+        connection broke, or when nothing came for `silence` seconds: then the tracker tells, and
+        handing it over again is safe.
         """
         reason = ""
+        if len(self._urls) > 1:
+            silence = min(silence, HUNG_SECONDS)
         for url in self.servers(sender):
             try:
-                response = await self._sending.post(
+                async with self._sending.stream(
+                    "POST",
                     f"{url}/webhooks/website/messages",
                     json={"conversation": sender, "id": message_id, "text": text, "clinic": clinic},
                     headers={SECRET_HEADER: self._secret},
-                )
-            except httpx.ReadTimeout:
-                self.shun(url)
-                return
-            except httpx.HTTPError as error:
+                    timeout=httpx.Timeout(TRY_SECONDS, read=silence),
+                ) as response:
+                    if response.is_success:
+                        taken.set()
+                        async for _sign_of_life in response.aiter_raw():
+                            pass
+                        return
+                    reason = f"status {response.status_code}"
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 reason = type(error).__name__
-            else:
-                if response.is_success:
-                    return
-                reason = f"status {response.status_code}"
+            except httpx.HTTPError as error:
+                self.shun(url)
+                raise MaybeTakenError(type(error).__name__) from None
             self.shun(url)
         raise UnreachableError(reason)
 

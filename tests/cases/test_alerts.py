@@ -136,6 +136,38 @@ def test_the_targets_are_those_of_the_settings_and_hold_no_secret(
     assert target_of("slack://a") != target_of("slack://b")
 
 
+@pytest.mark.parametrize("minutes", [1, 10, 60])
+def test_an_alert_does_not_wait_for_a_clock_that_was_put_back(
+    database: Engine, minutes: int
+) -> None:
+    opened(database)
+    alert = take_next(database, "webhook", now() - timedelta(minutes=minutes))
+    assert alert is not None
+    assert alert.event == "opened"
+
+
+def test_after_the_clock_was_put_back_an_hour_a_failed_alert_is_tried_again(
+    database: Engine,
+) -> None:
+    opened(database)
+    for _ in range(8):  # the pauses have grown to their longest
+        with database.begin() as connection:
+            connection.execute(update(notifications).values(next_try_at=now()))
+        alert = take_next(database, "webhook")
+        assert alert is not None
+        failed(database, alert, "no answer")
+    assert take_next(database, "webhook") is None
+    assert take_next(database, "webhook", now() - timedelta(hours=1)) is not None
+
+
+def test_an_alert_that_arrived_stays_done_when_the_clock_is_put_back(database: Engine) -> None:
+    opened(database)
+    alert = take_next(database, "webhook")
+    assert alert is not None
+    delivered(database, alert)
+    assert take_next(database, "webhook", now() - timedelta(hours=1)) is None
+
+
 def test_an_alert_is_taken_once_until_its_lease_runs_out(database: Engine) -> None:
     opened(database)
     first = taken(database)

@@ -47,6 +47,24 @@ def test_a_second_message_joins_the_open_case(database: Engine) -> None:
     assert len(open_cases(database)) == 1
 
 
+def test_a_message_whose_turn_runs_again_is_on_the_case_once(database: Engine) -> None:
+    def raised(message_id: str) -> int:
+        return open_case(
+            database,
+            conversation="a",
+            channel="website",
+            level="emergency",
+            kind="overdose",
+            detail={"words": "20 tablets", "message_id": message_id},
+        )
+
+    case = raised("one")
+    assert raised("one") == case
+    assert [event for event, _ in events(database, case)] == ["opened"]
+    raised("two")
+    assert [event for event, _ in events(database, case)] == ["opened", "added"]
+
+
 def test_messages_at_the_same_moment_open_one_case(database: Engine) -> None:
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda n: opened(database, f"c{n % 4}", "urgent"), range(24)))

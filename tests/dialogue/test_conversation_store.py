@@ -19,9 +19,11 @@ from rasa.shared.core.events import (
     UserUttered,
 )
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from medassist.dialogue import conversations
 from medassist.dialogue.conversations import ERASE_SLOT, LATEST, ConversationStore
 from medassist.nlu.triage import earlier_assessments
 from medassist.settings import ROOT
@@ -81,8 +83,8 @@ class Conversation:
         intent = {"name": "ask_dose", "confidence": 0.9}
         parsed = {"text": message, "intent": intent, "entities": [], "triage": found.to_dict()}
         tracker.update(UserUttered(message, intent, [], parsed, message_id=message))
-        for event in more:
-            tracker.update(event)
+        for further in more:
+            tracker.update(further)
         tracker.update(SlotSet("level", found.level.value))
         tracker.update(ActionExecuted("utter_greet"))
         tracker.update(BotUttered(f"You said: {message}"))
@@ -240,3 +242,119 @@ def test_a_database_of_an_earlier_version_gets_the_index(
     names = {index["name"] for index in inspect(again.engine).get_indexes("events")}
     again.engine.dispose()
     assert "medassist_events_by_kind" in names
+
+
+# ── a database that fails ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def down(store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """While it holds something, every statement fails, as when the disk is full."""
+    failing: list[bool] = []
+
+    def refuse(*_: object) -> None:
+        if failing:
+            raise OperationalError("a statement", None, Exception("no space left"))
+
+    event.listen(store.engine, "before_cursor_execute", refuse)
+    monkeypatch.setattr(conversations, "LEFT_ALONE_SECONDS", 0.0)
+    return failing
+
+
+def test_turns_that_could_not_be_stored_are_stored_when_the_database_is_back(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    conversation.say("before")
+    tracker = conversation.read()
+    tracker.update(UserUttered("meanwhile"))
+    down.append(True)
+    conversation.save(tracker)
+    conversation.say("later")  # the conversation goes on with what it knows
+    assert said(conversation.read()) == ["before", "meanwhile", "later"]
+    down.clear()
+    conversation.say("after")
+    assert said(conversation.whole()) == ["before", "meanwhile", "later", "after"]
+
+
+def test_they_are_stored_even_if_nobody_writes_any_more(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    async def talk() -> None:
+        tracker = await conversation.store.get_or_create_tracker(SENDER)
+        tracker.update(UserUttered("help"))
+        down.append(True)
+        await conversation.store.save(tracker)
+        down.clear()
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if not len(conversation.store._unsaved):
+                return
+
+    asyncio.run(talk())
+    assert said(conversation.whole()) == ["help"]
+
+
+def test_a_turn_that_began_blind_is_added_to_what_is_stored(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    conversation.say("before")
+    down.append(True)
+    with pytest.raises(SQLAlchemyError):  # Rasa goes on with an empty conversation
+        conversation.read()
+    tracker = DialogueStateTracker.from_events(SENDER, [], conversation.store.domain.slots)
+    tracker.update(SessionStarted())
+    tracker.update(UserUttered("is anybody there"))
+    down.clear()
+    conversation.save(tracker)
+    assert said(conversation.whole()) == ["before", "is anybody there"]
+
+
+def test_what_waits_to_be_stored_is_shown_too(conversation: Conversation, down: list[bool]) -> None:
+    conversation.say("before")
+    tracker = conversation.read()
+    tracker.update(UserUttered("meanwhile"))
+    down.append(True)
+    conversation.save(tracker)
+    assert said(conversation.whole())[-1] == "meanwhile"
+    down.clear()
+    assert said(conversation.whole()) == ["before", "meanwhile"]
+
+
+def test_a_turn_that_breaks_leaves_what_waits_as_it_was(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    conversation.say("before")
+    tracker = conversation.read()
+    tracker.update(UserUttered("meanwhile"))
+    down.append(True)
+    conversation.save(tracker)
+    conversation.read().update(UserUttered("never finished"))
+    down.clear()
+    conversation.say("after")
+    assert said(conversation.whole()) == ["before", "meanwhile", "after"]
+
+
+def test_a_database_that_failed_is_left_alone_for_a_moment(
+    conversation: Conversation, down: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "LEFT_ALONE_SECONDS", 60.0)
+    conversation.say("before")
+    down.append(True)
+    with pytest.raises(OperationalError):
+        conversation.read()
+    down.clear()
+    with pytest.raises(conversations.DatabaseDownError):
+        conversation.read()
+
+
+def test_what_waits_is_forgotten_with_the_conversation(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    conversation.say("before")
+    tracker = conversation.read()
+    tracker.update(UserUttered("my secret"))
+    down.append(True)
+    conversation.save(tracker)
+    down.clear()
+    conversation.say("delete my data", SlotSet(ERASE_SLOT, True))
+    assert conversation.whole() is None

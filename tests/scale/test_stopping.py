@@ -43,7 +43,7 @@ def test_a_front_door_that_is_told_to_stop_first_hands_over_what_it_has_accepted
     settings = settings_in(tmp_path)
     rasa = StandInRasa(settings.front_door_url)
     rasa_server = Served(rasa.app, settings.rasa_port)
-    pace = Pace(PACE.give_up_reaching * 5, 0.1, 60, 120, 0.2)
+    pace = Pace(PACE.give_up_reaching * 5, 0.1, slow=60, lost=120, deaf=0.2)
     door = Served(lambda: create_app(settings, pace), settings.front_door_port)
     door.start()
     patient = Patient(door.url)

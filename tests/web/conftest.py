@@ -16,7 +16,7 @@ from tests.web.patient import Patient
 from tests.web.rasa_stand_in import SECRET, StandInRasa
 from tests.web.served import Served, free_port
 
-QUICK = Pace(give_up_reaching=0.6, try_again=0.1, slow=0.5, lost=1.0, heartbeat=0.2)
+QUICK = Pace(give_up_reaching=0.6, try_again=0.1, slow=0.9, lost=2.0, heartbeat=0.2)
 """As in service, but in tenths of seconds."""
 
 

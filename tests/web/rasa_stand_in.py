@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 SECRET = "the-installation's-secret"
@@ -114,6 +114,10 @@ TRACKER_EVENTS = sa.Table(
 """As Rasa 3.6 makes it."""
 
 
+class TurnLost(Exception):
+    """Ends the answer in the middle."""
+
+
 @dataclass
 class StandInRasa:
     """`script` says what answers a text; without an entry the text is echoed.
@@ -134,6 +138,8 @@ class StandInRasa:
     slots: dict[str, Any] = field(default_factory=dict)
     failing_turns: set[str] = field(default_factory=set)
     lost_turns: set[str] = field(default_factory=set)
+    cut_off: dict[str, int] = field(default_factory=dict)
+    """After how many replies the first turn of a text is lost."""
     lost_replies: bool = False
     tasks: set[Any] = field(default_factory=set)
     own_slots: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -161,12 +167,22 @@ class StandInRasa:
         task = asyncio.create_task(self.turn(body))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return JSONResponse({"accepted": body["id"]}, status_code=202)
+        return StreamingResponse(self.until_over(task), 202, media_type="application/json")
+
+    async def until_over(self, turn: asyncio.Task[None]) -> AsyncIterator[str]:
+        """Breaks off when the turn is lost, as it does when the real one is killed."""
+        yield " "
+        while not turn.done():
+            await asyncio.wait({turn}, timeout=0.3)
+            yield " "
+        await turn
 
     async def turn(self, body: dict[str, Any]) -> None:
         sender, identity, text = body["conversation"], body["id"], body["text"]
         if text in self.lost_turns:
             self.lost_turns.discard(text)
+            raise TurnLost
+        if any(event.get("message_id") == identity for event in self.events.get(sender, [])):
             return
         turn: list[dict[str, Any]] = [
             {"event": "action", "name": "action_listen", "timestamp": time.time()},
@@ -202,6 +218,9 @@ class StandInRasa:
             )
             if not self.lost_replies:
                 await self.hand_over(sender, {**reply, "id": f"{identity}.{number}"})
+            if self.cut_off.get(text) == number + 1:
+                del self.cut_off[text]
+                raise TurnLost
         if text in self.failing_turns:
             await self.hand_over(sender, {"custom": {"failed": True}, "id": f"{identity}.0"})
             return

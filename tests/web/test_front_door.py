@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from medassist.settings import ROOT, Settings
+from medassist.web.app import create_app
 from medassist.web.history import reply_id, stored_messages
 from medassist.web.pace import Pace
+from tests.web.conftest import QUICK
 from tests.web.patient import Patient, push
 from tests.web.rasa_stand_in import ANSWER, EMERGENCY, ERASED, SECRET, STAFF_TOLD, StandInRasa
 from tests.web.served import Served
@@ -319,7 +323,7 @@ def test_a_message_that_rasa_never_got_can_be_sent_again(
 def test_a_slow_turn_is_owned_up_to_once_and_its_reply_still_arrives(
     patient: Patient, rasa: StandInRasa
 ) -> None:
-    rasa.delay = 0.8
+    rasa.delay = 1.3
     stream = patient.listen()
     patient.say("hello", id="message-one")
     slow, answer = stream.reply(), stream.reply()
@@ -372,9 +376,50 @@ def test_a_message_lost_in_rasa_is_handed_over_again(patient: Patient, rasa: Sta
     rasa.lost_turns.add("hello")
     stream = patient.listen()
     patient.say("hello", id="message-one")
-    assert stream.reply()["custom"]["front_door"] == "slow"
     assert stream.reply()["id"] == "message-one.0"
     assert [m["id"] for m in rasa.got] == ["message-one", "message-one"]
+
+
+def test_a_turn_that_was_cut_off_after_its_first_words_is_finished_and_nothing_is_shown_twice(
+    patient: Patient, rasa: StandInRasa
+) -> None:
+    rasa.script["20 tablets"] = [EMERGENCY, STAFF_TOLD]
+    rasa.cut_off["20 tablets"] = 1
+    stream = patient.listen()
+    patient.say("20 tablets", id="message-one")
+    assert [stream.reply()["id"] for _ in range(2)] == ["message-one.0", "message-one.1"]
+    assert stream.nothing_more(1)
+    assert [m["id"] for m in patient.history()] == [
+        "message-one", "message-one.0", "message-one.1",
+    ]  # fmt: skip
+
+
+def test_a_turn_that_takes_long_is_not_started_twice(patient: Patient, rasa: StandInRasa) -> None:
+    rasa.delay = 2 * QUICK.lost
+    stream = patient.listen()
+    patient.say("hello", id="message-one")
+    assert stream.reply()["custom"]["front_door"] == "slow"
+    assert stream.reply(10)["id"] == "message-one.0"
+    assert [m["id"] for m in rasa.got] == ["message-one"]
+
+
+def test_when_too_many_messages_are_under_way_one_more_is_refused_with_a_word(
+    settings: Settings, rasa: StandInRasa, rasa_server: Served
+) -> None:
+    rasa.delay = 3
+    pace = replace(QUICK, most_under_way=1)
+    with TestClient(create_app(settings, pace)) as browser:
+        key = browser.post("/chat/conversations").json()["key"]
+
+        def say(identity: str) -> httpx.Response:
+            body = {"id": identity, "text": "hello"}
+            return browser.post("/chat/messages", json=body, headers={"X-Conversation-Key": key})
+
+        assert say("message-one").status_code == 202
+        refused = say("message-two")
+    assert refused.status_code == 503
+    assert refused.json()["error"].startswith("Too many people are writing to me right now")
+    assert "call 911" in refused.json()["error"]
 
 
 def test_the_waits_in_service_are_the_promised_ones() -> None:

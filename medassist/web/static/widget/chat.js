@@ -269,10 +269,14 @@ export class Chat {
   #showMissing(history) {
     const arrived = new Set(history.map((message) => message.id));
     for (const message of this.#transcript.items) {
-      const mine = message.who === "person" && this.#outbox.has(message.id);
-      if (!mine || arrived.has(message.id) || message.state === "sending") continue;
-      if (Date.now() - Date.parse(message.at) < YOUNG) this.#send(message);
-      else this.#setState(message, "unsent");
+      if (message.who !== "person" || arrived.has(message.id)) continue;
+      const young = Date.now() - Date.parse(message.at) < YOUNG;
+      const unsent = this.#outbox.has(message.id) && message.state !== "sending";
+      // One that was answered just now and is not in the record: its turn was cut off, and staff
+      // may not have been told. The server knows it by its id, so nothing is shown twice.
+      const cutOff = message.state === "sent" && young;
+      if ((unsent && young) || cutOff) this.#send(message);
+      else if (unsent) this.#setState(message, "unsent");
     }
   }
 

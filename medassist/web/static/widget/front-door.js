@@ -1,7 +1,7 @@
 // The widget's side of the front door: one conversation's key, messages in, events out.
 
 const KEY = "medassist.conversation";
-const SEND_SECONDS = 15;
+const SEND_SECONDS = 9; // by then the person hears that nobody answers
 const SILENT_SECONDS = 40; // the front door gives a sign of life every 15 s
 
 /** The front door said no; the message is in plain words. */

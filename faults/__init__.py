@@ -1,0 +1,1 @@
+"""Each part killed, frozen and restarted under load; then every message and alert is counted."""
