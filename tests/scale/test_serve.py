@@ -56,7 +56,7 @@ def test_a_server_of_many_does_not_train(tmp_path: Path) -> None:
         "serve", "rasa",
         MEDASSIST_VAR=str(tmp_path),
         MEDASSIST_DATA=str(tmp_path / "data"),
-        MEDASSIST_INTERNAL_SECRET="a secret",
+        MEDASSIST_INTERNAL_SECRET="a-secret-of-the-tests",
     )  # fmt: skip
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
@@ -67,7 +67,7 @@ def test_a_part_is_the_process_itself_and_ends_when_told(tmp_path: Path) -> None
     port = free_port()
     environment = {
         "MEDASSIST_VAR": str(tmp_path),
-        "MEDASSIST_INTERNAL_SECRET": "a secret",
+        "MEDASSIST_INTERNAL_SECRET": "a-secret-of-the-tests",
         "MEDASSIST_PORT": str(port),
     }
     assert medassist("prepare", **environment).returncode == 0

@@ -40,7 +40,7 @@ class Rasas:
             for text in rounds:
                 for sender in CONVERSATIONS:
                     with suppress(MaybeTakenError):
-                        await door.take(sender, f"{text}-{sender}", text, asyncio.Event(), 5)
+                        await door.take(sender, f"{text}-{sender}", text, "", asyncio.Event(), 5)
             await door.close()
 
         asyncio.run(work())
@@ -129,14 +129,18 @@ def test_three_workers_are_three_servers_that_the_supervisor_watches(tmp_path: P
 
 
 def test_only_the_front_door_is_open_when_all_run_on_one_machine(tmp_path: Path) -> None:
-    settings = workers(tmp_path, MEDASSIST_HOST="0.0.0.0", MEDASSIST_INTERNAL_SECRET="a secret")
+    settings = workers(
+        tmp_path, MEDASSIST_HOST="0.0.0.0", MEDASSIST_INTERNAL_SECRET="a-secret-of-the-tests"
+    )
     for server in supervisor.servers(settings, tmp_path / "model.tar.gz"):
         is_open = "0.0.0.0" in (*server.command, server.environment["SANIC_HOST"])
         assert is_open == (server.name == "front door")
 
 
 def test_the_connector_without_a_password_is_not_open_to_other_machines(tmp_path: Path) -> None:
-    settings = workers(tmp_path, MEDASSIST_HOST="0.0.0.0", MEDASSIST_INTERNAL_SECRET="a secret")
+    settings = workers(
+        tmp_path, MEDASSIST_HOST="0.0.0.0", MEDASSIST_INTERNAL_SECRET="a-secret-of-the-tests"
+    )
     for host, has_rest in (("0.0.0.0", False), ("127.0.0.1", True)):
         command = supervisor.rasa_server(settings, "a secret", host, tmp_path / "model").command
         credentials = Path(command[command.index("--credentials") + 1]).read_text(encoding="utf-8")
