@@ -30,7 +30,7 @@ from load.climb import FIRST
 from load.report import costs, plot, table
 from load.servers import REDIS, medassist_with, starter, train_starter
 from medassist.settings import ROOT, load_settings
-from medassist.training import ensure_model
+from medassist.training import TrainingError, ensure_model
 
 STARTER = "rasa init"
 SECONDS = 140.0
@@ -123,7 +123,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is tidied up
     try:
         run(given)
-    except (BotError, SQLAlchemyError, redis.RedisError) as problem:
+    except (BotError, TrainingError, SQLAlchemyError, redis.RedisError) as problem:
         sys.exit(f"The load could not be measured: {str(problem).splitlines()[0]}")
 
 
