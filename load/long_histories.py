@@ -94,6 +94,7 @@ def measure(url: str, events: int, messages: int) -> list[dict[str, Any]]:
             reads, writes, read = asyncio.run(_turns(store, writer, sender))
             rows.append(
                 {
+                    "bytes_an_event": _bytes_an_event(store.engine),
                     "other_events": others,
                     "messages": length,
                     "events_read": read,
@@ -122,6 +123,19 @@ async def _turns(store: Any, writer: Writer, sender: str) -> tuple[list[float], 
     return reads, writes, number
 
 
+def _bytes_an_event(engine: Any) -> int:
+    """Room on the disk for each event, with what finds it again (the indexes)."""
+    size = (
+        "pg_total_relation_size('events')"
+        if engine.dialect.name == "postgresql"
+        else "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
+    )
+    with engine.connect() as connection:
+        whole = connection.exec_driver_sql(f"SELECT {size}").scalar()
+        number = connection.exec_driver_sql("SELECT count(*) FROM events").scalar()
+    return round(whole / number)
+
+
 def _settle(engine: Any) -> None:
     """What PostgreSQL does by itself within minutes: look at what its tables hold."""
     if engine.dialect.name == "postgresql":
@@ -136,13 +150,14 @@ def _p95(taken: list[float]) -> float:
 def table(report: dict[str, list[dict[str, Any]]]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| database | other events | messages | events read | read | write | turn, p95 |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| database | other events | messages | events read | read | write | turn, p95 | event |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for kind, rows in report.items():
         lines += [
             f"| {kind} | {r['other_events']:,} | {r['messages']:,} | {r['events_read']:,} "
-            f"| {r['read_ms']:.1f} ms | {r['write_ms']:.1f} ms | {r['turn_p95_ms']:.1f} ms |"
+            f"| {r['read_ms']:.1f} ms | {r['write_ms']:.1f} ms | {r['turn_p95_ms']:.1f} ms "
+            f"| {r['bytes_an_event']} bytes |"
             for r in rows
         ]
     return "\n".join(lines)
