@@ -140,7 +140,10 @@ def _warm_up(bot: Bot, ports: range | list[int]) -> None:
         for port in ports:
             one = Bot(bot.name, bot.command, bot.folder, port, bot.log)
             for _ in range(WARM_UP):
-                one.say(client, f"warm-{secrets.token_hex(4)}", "what is baclofen used for")
+                try:
+                    one.say(client, f"warm-{secrets.token_hex(4)}", "what is baclofen used for")
+                except httpx.HTTPError as problem:
+                    raise BotError(f"{bot.name} stopped answering; see {bot.log}.") from problem
 
 
 def _listens(port: int) -> bool:
