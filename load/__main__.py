@@ -35,7 +35,7 @@ from medassist.training import TrainingError, ensure_model
 STARTER = "rasa init"
 SECONDS = 140.0
 """How long one bot is under load, at most."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that Locust may take beyond that before it is ended."""
 
 Started = Callable[[], AbstractContextManager[tuple[Bot, str]]]

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -43,6 +44,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     silence_logs()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the database is dropped
     report = {}
     for kind in given.kinds:
         with database(kind) as url:

@@ -46,8 +46,7 @@ class Visitor(FastHttpUser):
                 self.say(page, key, text)
                 gevent.sleep(think(self.chance))
         finally:
-            listening.kill(block=False)
-            page.close()
+            listening.kill()
 
     def say(self, page: Page, key: str, text: str) -> None:
         """Send a message, and wait for its first reply."""
@@ -88,7 +87,7 @@ class Page:
         return self._answered
 
     def listen(self) -> None:
-        """Hear replies until closed; a stream that breaks is opened again, as a page does."""
+        """Hear replies until killed; a stream that breaks is opened again, as a page does."""
         while True:
             try:
                 self._stream.request("GET", "/chat/events", headers={KEY_HEADER: self._key})
@@ -100,7 +99,8 @@ class Page:
                         self._hear(json.loads(line[6:]))
             except (OSError, http.client.HTTPException):
                 pass
-            self._stream.close()
+            finally:  # by the one who reads: another may not close it in the middle
+                self._stream.close()
             gevent.sleep(1.0)
 
     def _hear(self, reply: dict[str, object]) -> None:
@@ -114,7 +114,3 @@ class Page:
                 self._answered.set()
         elif str(reply["id"]).startswith(f"{self._message}."):
             self._answered.set()
-
-    def close(self) -> None:
-        """Leave the page."""
-        self._stream.close()
