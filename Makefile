@@ -45,6 +45,11 @@ crowd: setup-dev ## hold 200 conversations on the website at once (three minutes
 	@$(BIN)/medassist train
 	@$(BIN)/python -m benchmarks.crowd
 
+load: setup-dev ## raise the number of people until it is too slow: 1, 2, 3 Rasa servers, and rasa init
+	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes --no-deps -r requirements-bench.lock
+	@$(BIN)/medassist train
+	@$(BIN)/python -W ignore -m load
+
 hostile: setup-dev ## send 10,000 hostile messages by every channel, and 1,400 through the real bot
 	@$(BIN)/medassist train
 	@MEDASSIST_HOSTILE=10000 $(BIN)/pytest -s tests/security/test_hostile_messages.py tests/security/test_hostile_bot.py
@@ -69,4 +74,4 @@ lock: setup-dev ## pin the packages anew, with hashes
 	@$(BIN)/uv pip compile -q --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-c requirements-dev.lock requirements-bench.in -o requirements-bench.lock
 
-.PHONY: help setup setup-dev run test eval bench compare crowd faults check hostile fuzz sbom docs lock
+.PHONY: help setup setup-dev run test eval bench compare crowd faults load check hostile fuzz sbom docs lock
