@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -183,8 +184,8 @@ def test_made_up_keys_take_no_room_beyond_the_share_of_their_address(
     hubs: list[Hub] = []
     make = Hub.__init__
 
-    def remembered(hub: Hub) -> None:
-        make(hub)
+    def remembered(hub: Hub, **more: Any) -> None:
+        make(hub, **more)
         hubs.append(hub)
 
     monkeypatch.setattr(Hub, "__init__", remembered)
