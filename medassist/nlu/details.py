@@ -201,6 +201,11 @@ class DetailsExtractor(GraphComponent):
                 fallback = {"name": "nlu_fallback", "confidence": _SURE_WITHOUT_NAME}
                 intent = "nlu_fallback"
                 message.set(INTENT, fallback, add_to_output=True)
+            if intent == "out_of_scope" and any(e["value"] in self._with_file for e in medicines):
+                # In another language, say. Who names a medicine of ours is asked, not sent away.
+                intent = "nlu_fallback"
+                confidence = (message.get(INTENT) or {}).get("confidence", 0.0)
+                message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
             continued = continued_topic(text, medicines, tracker)
             if continued:
                 intent, known = continued, None

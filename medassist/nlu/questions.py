@@ -18,7 +18,7 @@ ALSO_ASKED = "also_asked"
 
 MOST = 3
 """Answers to one message."""
-_SURE, _SURE_OF_SYMPTOM = 0.8, 0.4
+_SURE, _SURE_OF_SYMPTOM = 0.8, 0.3
 """Confidence from which a clause counts as a question of its own, or as a symptom to answer."""
 _GRAVEST = (
     "report_side_effect",
