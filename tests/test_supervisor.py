@@ -116,6 +116,7 @@ def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> 
 
 
 def test_a_clinic_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "safety").symlink_to(ROOT / "data" / "safety")
     (tmp_path / "clinic.yml").write_text("name: us\ntime_zone: Mars/Base\nhours: {}\n")
     bad = load_settings({"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_DATA": str(tmp_path)})
     with pytest.raises(ClinicFileError, match="time_zone"):
