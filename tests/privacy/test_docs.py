@@ -25,10 +25,12 @@ def test_every_table_stands_on_the_page_with_how_long_it_is_kept_and_what_erasin
 
 
 def test_every_limit_stands_on_both_pages_with_its_default() -> None:
-    privacy = load_settings({}).privacy
+    settings = load_settings({})
     defaults = {
-        f"MEDASSIST_KEEP_{name.upper()}_DAYS": str(days) for name, days in vars(privacy).items()
+        f"MEDASSIST_KEEP_{name.upper()}_DAYS": str(days)
+        for name, days in vars(settings.privacy).items()
     }
+    defaults["MEDASSIST_KEEP_LOGS_DAYS"] = str(settings.operations.keep_logs_days)
     assert {name: days for name, days, *_why in rows(PAGE, "MEDASSIST_KEEP_\\w+")} == defaults
     assert {
         name: days.strip("`") for name, days, *_why in rows(SETTINGS, "MEDASSIST_KEEP_\\w+")
