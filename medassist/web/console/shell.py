@@ -24,6 +24,7 @@ from markupsafe import Markup
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -269,6 +270,7 @@ class Console:
 
     async def require_own_form(self, request: Request, csrf_token: str) -> None:
         """Read a form into `request.state.form`; raise 403 when it is not from a page of ours."""
+        request.state.form = FormData()  # what is no form has no fields
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "This form came from another website.")
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
