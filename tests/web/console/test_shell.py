@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from medassist.cases.clinics import Clinics
 from medassist.settings import Settings, load_settings
 from medassist.staff import accounts, audit
 from medassist.staff.roles import ROLES
@@ -375,7 +376,7 @@ def test_the_audit_log_can_be_filtered_and_saved(signed_in: MemberOf, engine: En
     assert "attachment" in saved.headers["Content-Disposition"]
     assert ",see_account,account triage,done," in saved.text
     assert "'=cmd()" in saved.text
-    day = datetime.now(timezone.utc).date()
+    day = datetime.now(Clinics(load_settings({})).default.zone).date()  # days are the clinic's
     tomorrow = (day + timedelta(days=1)).isoformat()
     assert "see_account" not in admin.get(f"/staff/audit.csv?from={tomorrow}").text
     assert "see_account" in admin.get(f"/staff/audit.csv?from={day}&to={day}").text
