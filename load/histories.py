@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import random
 import time
@@ -11,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from psycopg2.extras import execute_values
 from rasa.shared.core.events import (
     ActionExecuted,
     BotUttered,
@@ -120,17 +119,12 @@ def write(engine: Engine, rows: Iterator[Row], number: int | None = None) -> int
         raw = engine.raw_connection()
         try:
             cursor = raw.cursor()
-            if engine.dialect.name == "postgresql":
-                lines = io.StringIO()
-                csv.writer(lines).writerows(batch)
-                lines.seek(0)
-                names = ", ".join(COLUMNS)
-                cursor.copy_expert(f"COPY events ({names}) FROM STDIN WITH (FORMAT csv)", lines)
+            into = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES"
+            if engine.dialect.name == "postgresql":  # no COPY: medassist/storage/hanging.py
+                execute_values(cursor, f"{into} %s", batch, page_size=1_000)
             else:
                 marks = ", ".join("?" * len(COLUMNS))
-                cursor.executemany(
-                    f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({marks})", batch
-                )
+                cursor.executemany(f"{into} ({marks})", batch)
             raw.commit()
         finally:
             raw.close()
