@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,14 +24,15 @@ class DatabaseError(Exception):
     """A server of ours did not start; the message says which."""
 
 
-class _Server:
+class _Server(ABC):
     """One server process with its children."""
 
     name: str
     process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Start it and wait until it answers."""
 
     def _all(self) -> list[psutil.Process]:
         if self.process is None or self.process.poll() is not None:

@@ -41,6 +41,8 @@ from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 from medassist.storage.rasa_tables import erased, lock_conversation, times_erased
 from medassist.triage.findings import Facts
 
+logger = logging.getLogger(__name__)
+
 ERASE_SLOT = "erase_conversation"
 """Set by the action that carries out "delete my data"; such a conversation is not kept."""
 
@@ -94,9 +96,6 @@ def _says_nothing_later() -> Text:
     """
     facts = json.dumps({"facts": asdict(Facts())})
     return f"%{facts[1 : facts.index(json.dumps('asked'))]}%"
-
-
-logger = logging.getLogger(__name__)
 
 
 class DatabaseDownError(SQLAlchemyError):

@@ -6,6 +6,7 @@ that a clinician who edits one knows where to look.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -240,8 +241,8 @@ def line_in(path: Path, place: tuple[Any, ...]) -> int:
     return line_of(YAML(typ="rt").load(path.read_text(encoding="utf-8")), place)
 
 
-def read_document(path: Path) -> Any:
-    """The parsed file. Raises MedicineFileError when it cannot be read or is no YAML.
+def read_document(path: Path, refusal: Callable[[Path, int, str], Exception]) -> Any:
+    """The parsed file. Raises what `refusal` makes of file, line and reason when it is no YAML.
 
     The parser that knows line numbers takes ten times as long, and only a mistake needs them.
     """
@@ -254,9 +255,9 @@ def read_document(path: Path) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join((error.problem or "is not valid YAML").split())
-        raise MedicineFileError(path, mark.line + 1 if mark else 1, reason) from error
+        raise refusal(path, mark.line + 1 if mark else 1, reason) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise MedicineFileError(path, 1, f"cannot be read: {error}") from error
+        raise refusal(path, 1, f"cannot be read: {error}") from error
 
 
 def read_medicine(path: Path) -> Medicine:
@@ -265,7 +266,7 @@ def read_medicine(path: Path) -> Medicine:
     Raises MedicineFileError for unreadable YAML, an unknown or missing key, a statement
     without a known source, an unknown topic, or two answers with one name.
     """
-    document = read_document(path)
+    document = read_document(path, MedicineFileError)
     if not isinstance(document, dict):
         raise MedicineFileError(path, 1, "must be a mapping that starts with `medicine:`")
     try:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from medassist.medicines.files import line_in
+
 from .clinical_data import (
     AmountRules,
     Combination,
@@ -25,7 +27,7 @@ from .clinical_data import (
     WordList,
 )
 from .phrases import PhraseBook, PhraseError
-from .safety_files import SafetyFileError, line_in, read_model
+from .safety_files import SafetyFileError, read_model
 from .spelling import Speller
 from .text import BARE_NOT, RUN_ON, Reader
 
