@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -52,10 +53,20 @@ class Bot:
 
     def pid_on(self, port: int) -> int:
         """The process that listens on a port of this bot."""
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                return int(connection.pid)
-        raise AssertionError(f"nothing listens on port {port}")
+        pids = [connection.pid for connection in listeners(port)]
+        assert pids, f"nothing listens on port {port}"
+        return int(pids[0])
+
+    def listens_on(self, port: int) -> bool:
+        return bool(listeners(port))
+
+
+def listeners(port: int) -> list[Any]:
+    return [
+        connection
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    ]
 
 
 def start_bot(var: Path, **more: str) -> Bot:
