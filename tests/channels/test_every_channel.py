@@ -101,6 +101,29 @@ def test_a_very_long_reply_is_cut_where_the_provider_wants_it(
         assert " ".join(person.inbox).split() == words.split()
 
 
+def test_typing_is_shown_where_the_provider_can_show_it(
+    clinic: Clinic, eventually, channel: str
+) -> None:
+    person = clinic.person(channel)
+    person.say("hello")
+    eventually(lambda: person.inbox == ["You said: hello"])
+    shown = {"telegram": ["typing"], "messenger": ["typing_on"]}
+    typing = getattr(person.provider, "actions", [])
+    assert typing == shown.get(channel, [])
+    assert person.provider.calls == len(person.provider.sent) + len(typing)
+
+
+def test_the_words_of_carriers_count_in_text_messages_only(
+    clinic: Clinic, eventually, channel: str
+) -> None:
+    person = clinic.person(channel)
+    for word in ("HELP", "START", "STOP", "and now?"):
+        person.say(word)
+    eventually(lambda: clinic.turns.texts[-1:] == ["and now?"])
+    ours = ["and now?"] if channel == "sms" else ["HELP", "START", "STOP", "and now?"]
+    assert clinic.turns.texts == ours
+
+
 def test_a_picture_gets_a_plain_reply(clinic: Clinic, eventually, channel: str) -> None:
     person = clinic.person(channel)
     person.send_picture()

@@ -84,10 +84,3 @@ def test_the_get_started_button_is_read(clinic: Clinic, eventually) -> None:
     person = clinic.person("messenger")
     person.post(person.events(postback={"mid": "m_p1", "title": "Get started", "payload": "Hello"}))
     eventually(lambda: clinic.turns.texts == ["Hello"])
-
-
-def test_typing_is_shown_while_the_answer_comes(clinic: Clinic, eventually) -> None:
-    person = clinic.person("messenger")
-    person.say("hello")
-    eventually(lambda: person.inbox)
-    assert clinic.stand_ins["messenger"].actions == ["typing_on"]

@@ -69,6 +69,17 @@ def test_a_bad_value_names_its_key_and_is_not_repeated(tmp_path, key: str, bad: 
     assert bad not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("channel", "key"),
+    [("telegram", "MEDASSIST_TELEGRAM_BOT_TOKEN"), ("slack", "MEDASSIST_SLACK_BOT_TOKEN")],
+)
+def test_a_second_bot_or_workspace_is_refused_in_one_line(tmp_path, channel: str, key: str) -> None:
+    given = environment(tmp_path, APIS)
+    with pytest.raises(SettingsError, match=key):
+        load_settings({**given, key: f"{given[key]} {given[key]}x"})
+    assert channel in load_settings(given).channels.switched_on
+
+
 def test_no_secret_shows_when_settings_are_printed(tmp_path) -> None:
     given = environment(tmp_path, APIS)
     printed = repr(load_settings(given))

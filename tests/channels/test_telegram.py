@@ -81,13 +81,6 @@ def test_sources_are_links(clinic: Clinic, eventually) -> None:
     assert person.sent[0]["links"] == [source["url"] for source in said.SOURCES]
 
 
-def test_typing_is_shown_while_the_answer_comes(clinic: Clinic, eventually) -> None:
-    person = clinic.person("telegram")
-    person.say("hello")
-    eventually(lambda: person.inbox)
-    assert clinic.stand_ins["telegram"].actions == ["typing"]
-
-
 def test_telegram_s_wish_to_wait_is_respected(clinic: Clinic, eventually) -> None:
     person = clinic.person("telegram")
     person.provider.slow_down = 1

@@ -56,12 +56,6 @@ def test_twilio_s_own_refusal_is_told_in_plain_words(clinic: Clinic, eventually)
     assert "24 hours" in clinic.undelivered(case)[0]["reason"]
 
 
-def test_stop_is_a_word_like_any_other(clinic: Clinic, eventually) -> None:
-    phone = clinic.phone(channel="whatsapp")
-    phone.say("stop")
-    eventually(lambda: phone.inbox == ["You said: stop"])
-
-
 def test_choices_are_numbers_that_work(clinic: Clinic, eventually) -> None:
     clinic.turns.script["hm"] = [said.answer()]
     phone = clinic.phone(channel="whatsapp")
