@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from medassist.medicines.answers import Answers, load_answers
 from medassist.medicines.files import Medicine, MedicineFileError, read_medicines
-from medassist.scaling_settings import address_of
 from medassist.settings import Settings, SettingsError, load_settings
 from medassist.staff.command import users_app
 from medassist.staff.privacy_command import privacy_app
@@ -99,10 +96,10 @@ def one_line_errors() -> Iterator[None]:
 def _check(settings: Settings) -> dict[str, Medicine]:
     """Read every file a clinician edits; the first bad one raises its own one-line error."""
     from medassist.cases.clinics import Clinics
-    from medassist.triage.assess import Triage
+    from medassist.triage.lexicon import load_lexicon
 
     Clinics(settings)
-    Triage.load(settings.data / "safety")
+    load_lexicon(settings.data / "safety")
     return read_medicines(settings.data / "medicines")
 
 
@@ -159,45 +156,18 @@ def _show_first_admin(password: str | None) -> None:
 def run() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from medassist import supervisor
-    from medassist.log_files import LogFiles
     from medassist.training import ensure_model
 
     os.umask(0o077)  # what is made from here on holds patients' words
     settings = load_settings()
-    stopping = False
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        if stopping:
-            raise KeyboardInterrupt
-        stopping = True
-
     medicines = _check(settings)
+    supervisor.check(settings)
     supervisor.require_free_ports(supervisor.servers(settings, settings.var))
     model = ensure_model(settings)
     typer.echo(_load(settings, medicines))
-    wanted = supervisor.servers(settings, model)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    _show_first_admin(_make_first_admin(settings))
     typer.echo("Starting the servers ...")
-
-    here = address_of(settings.scaling.host, settings.front_door_port)
-
-    def ready() -> None:
-        _show_first_admin(_make_first_admin(settings))  # now, when it is sure to be seen
-        typer.echo(
-            f"\nmedassist is ready.\n"
-            f"  Chat page   {here}/\n"
-            f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
-            f"  Terminal    .venv/bin/medassist chat\n"
-            f"  For staff   {here}/staff\n"
-            f"  Logs        {settings.var / 'logs'}\n"
-            f"Ctrl-C ends it."
-        )
-
-    logs = LogFiles([server.log for server in wanted], settings.operations.keep_logs_days)
-    supervisor.run(wanted, ready, lambda: stopping, logs.tidy)
-    typer.echo("Stopped.")
+    supervisor.take_over(model)
 
 
 @app.command()

@@ -1,4 +1,8 @@
-"""`medassist run`: starts the servers, waits until they are healthy, and ends them together."""
+"""`medassist run`, once all is prepared: starts the servers, watches them, ends them together.
+
+It runs as `python -m medassist.supervisor MODEL`, in the place of the command that prepared: a
+process that only waits need not hold what reads medicines and makes databases (75 MB).
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import httpx
 
-from medassist.cases.alert_targets import senders
-from medassist.cases.clinics import Clinics
+from medassist.log_files import LogFiles
 from medassist.scaling_settings import address_of
-from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError
-from medassist.web.patience import UVICORN_LIMITS
+from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError, load_settings
+from medassist.web.limits import UVICORN_LIMITS
 
 START_SECONDS = 240
 """How long a server may take to become healthy (a cold disk is slow)."""
@@ -102,11 +106,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     """The servers and the alert worker, as this installation runs them on one machine.
 
     Only the front door listens on the address of the settings: its neighbours are here.
-    Raises SettingsError when one could not start: a bad alert target or clinic file, or an
-    open address without a secret of its own.
     """
-    check_alerts(settings)
-    require_secret_if_open(settings)
     secret = settings.internal_secret or secrets.token_urlsafe(32)
     workers = settings.scaling.rasa_workers
     return [
@@ -118,8 +118,20 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     ]
 
 
+def check(settings: Settings) -> None:
+    """Raise SettingsError or ClinicFileError when a server could not start.
+
+    A bad alert target or clinic file, or an open address without a secret of its own.
+    """
+    require_secret_if_open(settings)
+    check_alerts(settings)
+
+
 def check_alerts(settings: Settings) -> None:
     """Raise SettingsError or ClinicFileError when the alert worker could not start."""
+    from medassist.cases.alert_targets import senders
+    from medassist.cases.clinics import Clinics
+
     senders(settings)
     Clinics(settings)
 
@@ -318,3 +330,51 @@ def run(
     finally:
         for server in reversed(wanted):
             server.stop()
+
+
+def take_over(model: Path) -> NoReturn:
+    """Turn this process, which has prepared everything, into the supervisor."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "medassist.supervisor", str(model)])
+
+
+def main(model: Path) -> None:
+    """Run everything with this model until Ctrl-C."""
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            raise KeyboardInterrupt
+        stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    settings = load_settings()
+    wanted = servers(settings, model)
+    logs = LogFiles([server.log for server in wanted], settings.operations.keep_logs_days)
+    try:
+        run(wanted, lambda: say_ready(settings), lambda: stopping, logs.tidy)
+    except StartError as error:
+        print(f"medassist: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    print("Stopped.")
+
+
+def say_ready(settings: Settings) -> None:
+    """Tell where everything is."""
+    here = address_of(settings.scaling.host, settings.front_door_port)
+    print(
+        f"\nmedassist is ready.\n"
+        f"  Chat page   {here}/\n"
+        f"  REST        POST {settings.rasa_url}/webhooks/rest/webhook\n"
+        f"  Terminal    .venv/bin/medassist chat\n"
+        f"  For staff   {here}/staff\n"
+        f"  Logs        {settings.var / 'logs'}\n"
+        f"Ctrl-C ends it.",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -111,7 +111,7 @@ def test_a_worker_whose_supervisor_was_killed_ends_by_itself(
 def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
     bad = load_settings({"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_ALERT_URLS": "nonsense://hush"})
     with pytest.raises(SettingsError, match="MEDASSIST_ALERT_URLS: URL number 1") as caught:
-        supervisor.servers(bad, tmp_path / "model.tar.gz")
+        supervisor.check(bad)
     assert "hush" not in str(caught.value)
 
 
@@ -120,4 +120,4 @@ def test_a_clinic_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "clinic.yml").write_text("name: us\ntime_zone: Mars/Base\nhours: {}\n")
     bad = load_settings({"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_DATA": str(tmp_path)})
     with pytest.raises(ClinicFileError, match="time_zone"):
-        supervisor.servers(bad, tmp_path / "model.tar.gz")
+        supervisor.check(bad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -9,7 +10,11 @@ import uuid
 import warnings
 from typing import Any
 
-from medassist.dialogue.networks import leave_out_networks, needs_networks
+from medassist.dialogue.left_out import (
+    leave_out_libraries,
+    leave_out_networks,
+    needs_networks,
+)
 from medassist.dialogue.turn_cost import spare_repeated_work
 from medassist.inner_doors import guard_rasa, own_secret
 from medassist.logging_setup import set_up_logging
@@ -41,6 +46,25 @@ def close_doors(secret: str) -> None:
     rasa.core.run.server.create_app = guarded
 
 
+def collect_no_garbage_of_the_start() -> None:
+    """Let Python look for garbage only once the model is loaded, and only at what comes later.
+
+    A start makes millions of objects that stay: looking through them took a fifth of it, and
+    would stop a turn for a moment now and then.
+    """
+    import rasa.core.run
+
+    load = rasa.core.run.load_agent_on_start
+
+    async def load_once(*arguments: Any, **options: Any) -> Any:
+        agent = await load(*arguments, **options)
+        gc.freeze()
+        gc.enable()
+        return agent
+
+    rasa.core.run.load_agent_on_start = load_once
+
+
 def main() -> None:
     """Run Rasa's command line with quieter logs and these limits."""
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
@@ -50,6 +74,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     serving = sys.argv[1:2] == ["run"]
     if serving:
+        gc.disable()  # until the model is loaded
         # One message is little work: threads that share it cost more than they give.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -59,8 +84,10 @@ def main() -> None:
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    if serving and not needs_networks(ROOT / "config.yml"):
-        leave_out_networks()
+    if serving:
+        leave_out_libraries()
+        if not needs_networks(ROOT / "config.yml"):
+            leave_out_networks()
     import rasa.core.actions.action
     from rasa.__main__ import main as rasa_main
     from rasa.shared.nlu.constants import TEXT
@@ -79,6 +106,7 @@ def main() -> None:
     if serving:
         from medassist.dialogue.watched import watch
 
+        collect_no_garbage_of_the_start()
         close_doors(own_secret())
         spare_repeated_work()
         answer_each_message_once()

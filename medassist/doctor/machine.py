@@ -155,8 +155,8 @@ def _running_supervisors() -> list[int]:
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except OSError:  # it ended, or is somebody else's
             continue
-        ours = any(w.endswith("/medassist") or w == "medassist.cli" for w in words[:3])
-        if ours and words[:4].count("run") == 1:
+        prepares = any(w.endswith("/medassist") or w == "medassist.cli" for w in words[:3])
+        if "medassist.supervisor" in words[:3] or (prepares and words[:4].count("run") == 1):
             found.append(int(entry.name))
     return sorted(found)
 

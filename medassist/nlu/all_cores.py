@@ -8,6 +8,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, List, Sequence, Tuple, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -39,6 +41,9 @@ def _part(bounds: Tuple[int, int]) -> List[Any]:
 
 
 def at_once(*works: Callable[[], Result]) -> List[Result]:
-    """The results of works that spend their time in a library which lets other threads run."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    """The results of works that spend their time in a library which lets other threads run.
+
+    Each has one core meanwhile: linear algebra's own threads would only take it from another.
+    """
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return [done.result() for done in [pool.submit(work) for work in works]]

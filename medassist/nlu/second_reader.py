@@ -8,6 +8,7 @@ their mean is better than either (`docs/understanding.md`).
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Text
 
@@ -105,8 +106,11 @@ class SecondReader:
             )
             return model.fit(wide, ranks >= lowest)
 
-        emergency, urgent = at_once(lambda: linear(2), lambda: linear(1))
-        networks = [_network(deep, ranks, seed) for seed in range(_NETWORKS)]
+        *networks, emergency, urgent = at_once(
+            *(partial(_network, deep, ranks, seed) for seed in range(_NETWORKS)),
+            partial(linear, 2),
+            partial(linear, 1),
+        )
         arrays = (
             np.hstack([emergency.coef_.T, urgent.coef_.T]),
             np.concatenate([emergency.intercept_, urgent.intercept_]),

@@ -144,7 +144,9 @@ class TriageGate(GraphComponent):
         for message in messages:
             classified = message.get(INTENT) or {"name": None, "confidence": 0.0}
             assessment = self._assess(message, classified, tracker)
-            intent = intent_of(assessment, classified, message.get(INTENT_RANKING) or [])
+            ranking = message.get(INTENT_RANKING) or []
+            question = tracker.get_slot("open_question") if tracker else None
+            intent = intent_of(assessment, classified, ranking, question)
             confidence = 1.0 if intent != classified["name"] else classified["confidence"]
             message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
             stored = {**assessment.to_dict(), "classified": classified}
@@ -214,16 +216,23 @@ def as_entities(assessment: Assessment) -> List[Dict[Text, Any]]:
 
 
 def intent_of(
-    assessment: Assessment, classified: Dict[Text, Any], ranking: List[Dict[Text, Any]]
+    assessment: Assessment,
+    classified: Dict[Text, Any],
+    ranking: List[Dict[Text, Any]],
+    open_question: Optional[Text] = None,
 ) -> Optional[Text]:
-    """The intent that carries the level: what the rules of the dialogue route by."""
+    """The intent that carries the level: what the rules of the dialogue route by.
+
+    `open_question` is the slot: what our last message asked, if it asked something.
+    """
     intent: Optional[Text] = classified["name"]
     if assessment.doubt:
         # At the level `urgent` the rule of report_emergency asks the safety question. Words that
         # may be suicidal get their own card, which asks nothing that would not fit.
         suicidal = "report_self_harm" in (intent, INTENT_OF_KIND.get(assessment.kind or ""))
         return "report_self_harm" if suicidal else "report_emergency"
-    own = (intent or "").startswith(_OWN_SUBJECT)
+    deletes = open_question == "forget" and intent in ("affirm", "deny")
+    own = deletes or (intent or "").startswith(_OWN_SUBJECT)
     if assessment.rule_id == READER and assessment.level is Level.URGENT and own:
         return intent  # answered as what it is; a question with a word on whom to call today
     if assessment.carried and assessment.level is Level.URGENT and intent in _NOTHING_NEW:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,8 +14,13 @@ LONGEST = 200
 """Characters of a password."""
 
 _hasher = PasswordHasher()
-_NOBODYS = _hasher.hash(secrets.token_urlsafe(32))
 _at_once = threading.BoundedSemaphore(2)  # each check takes 64 MiB: a flood must not take it all
+
+
+@cache
+def _nobodys() -> str:
+    """A hash that no password fits. Made when first needed: it takes 64 MiB and a moment."""
+    return _hasher.hash(secrets.token_urlsafe(32))
 
 
 def hashed(password: str) -> str:
@@ -30,7 +36,7 @@ def fits(password: str, kept: str | None) -> bool:
     """
     with _at_once:
         try:
-            right = _hasher.verify(kept or _NOBODYS, password[: LONGEST + 1])
+            right = _hasher.verify(kept or _nobodys(), password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
     return right and kept is not None

@@ -17,21 +17,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the headers."""
 
-LARGEST_HEAD = 32 * 1024
-"""Bytes of a request's line and headers."""
-
-MOST_CONNECTIONS = 4_000
-"""Open at once, streams too; further ones are told to come back."""
-
-UVICORN_LIMITS = (
-    "--http", "medassist.web.patience:PatientProtocol",
-    "--h11-max-incomplete-event-size", str(LARGEST_HEAD),
-    "--limit-concurrency", str(MOST_CONNECTIONS),
-    "--timeout-keep-alive", "5",
-    "--no-server-header",
-)  # fmt: skip
-"""For uvicorn's command line. (Its faster parser, httptools, has no limit for headers.)"""
-
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, that lets go of whoever does not finish a request's head."""

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
 
-from medassist.dialogue.networks import needs_networks
+from medassist.dialogue.left_out import needs_networks
 from medassist.dialogue.turn_cost import check_plain_replies_quickly
 from medassist.settings import ROOT
 
@@ -74,7 +74,7 @@ def test_a_configuration_with_networks_keeps_them(tmp_path: Path, text: str) -> 
 def test_rasa_starts_without_tensorflow_when_no_network_is_needed() -> None:
     program = (
         "import sys\n"
-        "from medassist.dialogue.networks import leave_out_networks\n"
+        "from medassist.dialogue.left_out import leave_out_networks\n"
         "leave_out_networks()\n"
         "import rasa.__main__, rasa.server, rasa.core.run\n"
         "import rasa.engine.recipes.default_components\n"

@@ -62,11 +62,12 @@ def test_two_that_run_on_one_folder_are_a_problem(
     """Stand-ins with the command line of `medassist run`."""
     running = []
     try:
-        for var in (tmp_path / "var", tmp_path / "var", tmp_path / "other"):
-            environment = {**os.environ, "MEDASSIST_VAR": str(var)}
+        prepares, supervises = ["medassist.cli", "run"], ["medassist.supervisor", "model.tar.gz"]
+        for var, (name, given) in (("var", prepares), ("var", supervises), ("other", prepares)):
+            environment = {**os.environ, "MEDASSIST_VAR": str(tmp_path / var)}
             running.append(
                 subprocess.Popen(
-                    ["medassist.cli", "-c", "import sys; sys.stdin.read()", "run"],
+                    [name, "-c", "import sys; sys.stdin.read()", given],
                     executable=sys.executable,
                     stdin=subprocess.PIPE,
                     env=environment,

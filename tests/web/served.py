@@ -10,7 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from medassist.web.patience import LARGEST_HEAD, PatientProtocol
+from medassist.web.limits import LARGEST_HEAD
+from medassist.web.patience import PatientProtocol
 
 
 def free_port() -> int:
