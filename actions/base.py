@@ -18,7 +18,7 @@ from medassist.cases.clinics import Clinics
 from medassist.cases.hours import Clinic, words_about_staff
 from medassist.logging_setup import in_conversation
 from medassist.medicines.answers import Answers
-from medassist.settings import load_settings
+from medassist.settings import Settings, load_settings
 from medassist.storage.database import open_database
 from medassist.storage.tables import now
 
@@ -29,21 +29,27 @@ SECONDS = 5.0
 
 
 @lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this installation, read at first use."""
+    return load_settings()
+
+
+@lru_cache(maxsize=1)
 def database() -> Engine:
     """The database, opened at first use."""
-    return open_database(load_settings().database_url)
+    return open_database(settings().database_url)
 
 
 @lru_cache(maxsize=1)
 def conversations() -> Engine:
     """The database in which Rasa keeps the conversations, opened at first use."""
-    return open_database(load_settings().tracker_database_url)
+    return open_database(settings().tracker_database_url)
 
 
 @lru_cache(maxsize=1)
 def clinics() -> Clinics:
     """The clinics of this installation."""
-    return Clinics(load_settings())
+    return Clinics(settings())
 
 
 def clinic_of(tracker: Tracker) -> Clinic:
@@ -63,7 +69,7 @@ def emergency_number(tracker: Tracker) -> str:
 
 def answers() -> Answers:
     """The vetted answers that may be said."""
-    return Answers(database(), approved_only=load_settings().require_approval)
+    return Answers(database(), approved_only=settings().require_approval)
 
 
 def clinic_words(tracker: Tracker) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Collection, Dict, List, Optional, Text
 
 from rasa.core.policies.policy import Policy, PolicyPrediction, SupportedData
@@ -55,6 +56,11 @@ class GuardPolicy(Policy):
     none has failed (Rasa itself would go on as if it had worked).
     """
 
+    @cached_property
+    def _consent_channels(self) -> Collection[Text]:
+        """Where a person is asked before anything is kept."""
+        return load_settings().consent_channels
+
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """RulePolicy's priority is 4; the guard must win."""
@@ -88,8 +94,7 @@ class GuardPolicy(Policy):
             probabilities[domain.index_for_action(action)] = 1.0
         return self._prediction(probabilities)
 
-    @staticmethod
-    def _choose(tracker: DialogueStateTracker, domain: Domain) -> Optional[Text]:
+    def _choose(self, tracker: DialogueStateTracker, domain: Domain) -> Optional[Text]:
         intent = ((tracker.latest_message and tracker.latest_message.intent) or {}).get(
             "name"
         ) or ""
@@ -110,6 +115,6 @@ class GuardPolicy(Policy):
             if level == "urgent" and said == ACTION_LISTEN_NAME:
                 return ALERT_STAFF
             return ACTION_LISTEN_NAME
-        if said == ACTION_LISTEN_NAME and needs_consent(tracker, load_settings().consent_channels):
+        if said == ACTION_LISTEN_NAME and needs_consent(tracker, self._consent_channels):
             return ASK_CONSENT
         return None

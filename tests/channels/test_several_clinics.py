@@ -115,11 +115,11 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
         )
         environment.setenv("MEDASSIST_DATA", str(running.settings.data))
         environment.setenv("MEDASSIST_DATABASE_URL", running.settings.database_url)
-        for kept in (base.clinics, base.database):
+        for kept in (base.settings, base.clinics, base.database):
             kept.cache_clear()
         add_account(running.engine, "kim", "triage", password=PASSWORD, shown_as="Kim")
         yield Two(running)
-        for kept in (base.clinics, base.database):
+        for kept in (base.settings, base.clinics, base.database):
             kept.cache_clear()
 
 
