@@ -7,10 +7,10 @@ import itertools
 import json
 import logging
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Set, Text
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Text
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
@@ -30,13 +30,14 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from medassist.dialogue.unsaved import Stored, Unsaved
 from medassist.privacy.erasure import erase_stored
 from medassist.settings import load_settings
+from medassist.storage.database import one_at_a_time, open_database
 from medassist.storage.hanging import give_up_on_a_silent_server, patiently
 from medassist.storage.rasa_tables import erased, lock_conversation, times_erased
 from medassist.triage.findings import Facts
@@ -102,6 +103,24 @@ class DatabaseDownError(SQLAlchemyError):
     """The database failed a moment ago, so it was not asked."""
 
 
+def _alone(url: URL, work: Callable[[], None]) -> None:
+    """Do this while no other Rasa does: two that make the same tables at once both fail.
+
+    A database that is not up yet is waited for, as Rasa itself waits.
+    """
+    while True:
+        engine = open_database(url.render_as_string(hide_password=False))
+        try:
+            with one_at_a_time(engine):
+                work()
+            return
+        except OperationalError:
+            logger.warning("The conversations' database does not answer yet")
+            time.sleep(5)
+        finally:
+            engine.dispose()
+
+
 class ConversationStore(SQLTrackerStore):
     """Rasa's SQL tracker store, opened by our URL, able to forget a conversation.
 
@@ -120,6 +139,16 @@ class ConversationStore(SQLTrackerStore):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         if url.get_backend_name() == "postgresql":
             give_up_on_a_silent_server()
+        _alone(url, lambda: self._make_tables(url, domain, event_broker))
+        self._unsaved = Unsaved()
+        self._unread: Set[Text] = set()
+        self._left_alone_until = 0.0
+        self._catching_up: Optional["asyncio.Task[None]"] = None
+
+    def _make_tables(
+        self, url: URL, domain: Optional[Domain], event_broker: Optional[EventBroker]
+    ) -> None:
+        """Open the database as Rasa does, and make what is not there yet."""
         super().__init__(
             domain,
             dialect=url.drivername,
@@ -136,15 +165,10 @@ class ConversationStore(SQLTrackerStore):
             self.engine.dispose()  # Rasa's opens a file anew for each look
             self.engine: Engine = _open_once(self.engine.url)
             self.sessionmaker = sessionmaker(bind=self.engine)
-        patience = patiently() if self.engine.dialect.name == "postgresql" else nullcontext()
-        # Another Rasa may make them at this moment; databases of earlier versions lack them.
-        with patience, suppress(IntegrityError, ProgrammingError):
+        # Databases of earlier versions lack these.
+        with patiently() if self.engine.dialect.name == "postgresql" else nullcontext():
             for later in (_by_kind, erased):
                 later.create(self.engine, checkfirst=True)
-        self._unsaved = Unsaved()
-        self._unread: Set[Text] = set()
-        self._left_alone_until = 0.0
-        self._catching_up: Optional["asyncio.Task[None]"] = None
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The conversation as the next turn needs it.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rasa.core.tracker_store import SQLTrackerStore
@@ -245,6 +247,26 @@ def test_a_database_of_an_earlier_version_gets_the_index(
 
 
 # ── a database that fails ───────────────────────────────────────────────────────────────────
+
+
+def test_several_rasas_that_start_at_once_make_the_tables_together(
+    empty_database: Engine, domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = empty_database.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("MEDASSIST_TRACKER_DATABASE_URL", url)
+    together = threading.Barrier(8)
+
+    def start(_: int) -> ConversationStore:
+        together.wait()
+        return ConversationStore(domain)
+
+    with ThreadPoolExecutor(8) as threads:
+        stores = list(threads.map(start, range(8)))
+    for store in stores:
+        store.engine.dispose()
+    assert {"events", "medassist_erased"} <= set(inspect(empty_database).get_table_names())
+    names = {index["name"] for index in inspect(empty_database).get_indexes("events")}
+    assert "medassist_events_by_kind" in names
 
 
 @pytest.fixture
