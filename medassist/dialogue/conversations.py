@@ -68,6 +68,7 @@ _by_kind = Index(
 
 # Built once: building a query costs more than SQLite takes to answer it.
 _OF_SENDER = _events.c.sender_id == bindparam("sender")
+_INSERT = insert(_events)
 _CUT_AND_START = select(
     select(_events.c.id)
     .where(_OF_SENDER, _events.c.type_name == "user")
@@ -297,7 +298,7 @@ class ConversationStore(SQLTrackerStore):
             if times > stored.times_erased:
                 new = []
             if new:
-                connection.execute(insert(_events), _rows(sender, new))
+                connection.execute(_INSERT, _rows(sender, new))
         stored.count = len(tracker.events)
         stored.put_on(tracker)
         self._unsaved.drop(sender)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     inspect,
     select,
@@ -46,6 +47,13 @@ erased = Table(
 it. Rows are needed as long as a turn may run; retention removes them after a day."""
 
 
+# Built once: every turn uses them several times.
+_OF_CONVERSATION = erased.c.sender_id == bindparam("conversation")
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("conversation"))))
+_TOUCH = update(erased).where(_OF_CONVERSATION).values(times=erased.c.times)
+_TIMES = select(erased.c.times).where(_OF_CONVERSATION)
+
+
 def has_conversations(tracker: Engine) -> bool:
     """Whether Rasa has made its table yet."""
     return bool(inspect(tracker).has_table(events.name))
@@ -57,14 +65,12 @@ def lock_conversation(connection: Connection, conversation: str) -> None:
     The same lock for storing a turn and for erasing. On SQLite any write takes the whole file,
     even one that finds no row to change.
     """
+    named = {"conversation": conversation}
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(conversation))))
-    connection.execute(
-        update(erased).where(erased.c.sender_id == conversation).values(times=erased.c.times)
-    )
+        connection.execute(_LOCK, named)
+    connection.execute(_TOUCH, named)
 
 
 def times_erased(connection: Connection, conversation: str) -> int:
     """How often this conversation was erased, as far as running turns may care."""
-    query = select(erased.c.times).where(erased.c.sender_id == conversation)
-    return int(connection.execute(query).scalar() or 0)
+    return int(connection.execute(_TIMES, {"conversation": conversation}).scalar() or 0)
