@@ -163,6 +163,20 @@ def _gather(machine: Machine, found: Findings) -> None:
         r for r in list(machine.receiver.received) if r.data["case"] in {c.id for c in found.cases}
     ]
     found.stored = _stored(machine, senders)
+    # A turn that a database did not take waits in Rasa's memory until it is back.
+    while not _all_in_record(found) and time.monotonic() < deadline:
+        time.sleep(1)
+        found.stored = _stored(machine, senders)
+
+
+def _all_in_record(found: Findings) -> bool:
+    """Whether each message that was answered is stored."""
+    return all(
+        {event.get("message_id") for event in found.stored[patient.sender]} & set(said.ids)
+        for patient in found.patients
+        for said in patient.said
+        if said.answered
+    )
 
 
 def _stored(machine: Machine, senders: set[str]) -> dict[str, list[dict[str, Any]]]:

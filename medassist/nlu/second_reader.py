@@ -29,8 +29,8 @@ from medassist.triage.findings import Assessment, Level, Opinion
 Array = NDArray[np.float32]
 
 _LEVELS = (Level.ROUTINE, Level.URGENT, Level.EMERGENCY)
-_NETWORKS, _HIDDEN, _ROUNDS = 2, 256, 8
-"""Two networks from different starts: one alone moves by some points with every training."""
+_NETWORKS, _HIDDEN, _ROUNDS = 3, 256, 8
+"""Networks from different starts: one alone moves by some points with every training."""
 # Scales of the features beside each other, chosen on the tuning part of the evaluation set.
 _MEANING, _FINDING = 4.0, 0.5
 _NETWORK_MEANING, _NETWORK_FINDING = 8.0, 1.0
