@@ -100,7 +100,7 @@ def answer_topic(
     answer = answers().find(medicine, topic, question)
     if answer:
         say_answer(dispatcher, tracker, answer)
-    elif medicine in answers().medicines():
+    elif answers().title_of(medicine):
         say_no_answer(dispatcher, tracker, medicine, topic, f"{medicine} on this topic")
     else:
         say_no_answer(
@@ -171,7 +171,7 @@ class ActionInform(GuardedAction):
                 [PERSON],
             )
             return [SlotSet("failed_tries", 0)]
-        title = answers().medicines().get(medicine)
+        title = answers().title_of(medicine)
         if title is None:
             say_no_answer(dispatcher, tracker, medicine, "about")
             return [SlotSet("failed_tries", 0)]

@@ -40,7 +40,7 @@ LONG_MESSAGE = 600
 def _choices(tracker: Tracker) -> list[str]:
     """The two most likely questions behind a message that was not clear."""
     medicine = tracker.get_slot("medicine")
-    title = answers().medicines().get(medicine, medicine) if medicine else None
+    title = answers().title_of(medicine) or medicine if medicine else None
     choices = []
     for candidate in tracker.latest_message.get("intent_ranking", []):
         topic = str(candidate.get("name")).removeprefix("ask_")

@@ -315,6 +315,17 @@ class Answers:
         with self._engine.connect() as connection:
             return dict(connection.execute(query).all())
 
+    def title_of(self, medicine: str) -> str | None:
+        """The title of a medicine that there is a file about, None of any other."""
+        query = (
+            select(answer_versions.c.content["title"].as_string())
+            .where(answer_versions.c.in_force.is_(True), answer_versions.c.medicine == medicine)
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            title: str | None = connection.execute(query).scalar()
+        return title
+
     def record_gap(self, conversation: str, medicine: str, topic: str, question: str) -> None:
         """Keep a question that no vetted answer exists for, so that staff see what is missing."""
         with self._engine.begin() as connection:

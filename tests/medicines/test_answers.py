@@ -37,6 +37,8 @@ def test_a_first_load_puts_every_answer_in_force(database: Engine, folder: Path)
     assert answer.review == "draft"
     assert answer.sources["label"].publisher == "Nobody"
     assert Answers(database).medicines() == {"examplol": "Examplol"}
+    assert Answers(database).title_of("examplol") == "Examplol"
+    assert Answers(database).title_of("nonesuch") is None
 
 
 def test_loading_the_same_again_changes_nothing(database: Engine, folder: Path) -> None:
