@@ -33,7 +33,7 @@ from medassist.settings import ROOT, load_settings
 from medassist.training import TrainingError, ensure_model
 
 STARTER = "rasa init"
-SECONDS = 140.0
+SECONDS = 180.0
 """How long one bot is under load, at most."""
 PATIENCE = 120.0
 """Seconds that Locust may take beyond that before it is ended."""

@@ -10,8 +10,8 @@ SLOWEST = 1.0
 """Seconds that 95 of 100 first replies may take."""
 MOST_LOST = 0.01
 """Share of messages that may get no answer."""
-FIRST = 60
-FACTOR = 1.5
+FIRST = 100
+FACTOR = 2
 LOOKS_BETWEEN = 2
 """Steps between the last good number and the first bad one."""
 FEWEST = 2
@@ -27,7 +27,7 @@ class Climb:
     """The numbers of people to try, each chosen from what the earlier ones showed."""
 
     first: int = FIRST
-    most: int = 2_000
+    most: int = 4_000
     good: int = 0
     bad: int | None = None
     looks: int = field(default=LOOKS_BETWEEN)

@@ -46,7 +46,7 @@ def test_the_climb_ends_close_below_the_capacity(capacity: int) -> None:
 
 def test_a_bot_that_fails_at_once_is_given_fewer_people() -> None:
     climb = Climb()
-    assert tried(climb, capacity=17)[:3] == [60, 30, 15]
+    assert tried(climb, capacity=17)[:3] == [100, 50, 25]
     assert 13 <= climb.good <= 17
 
 
@@ -57,7 +57,7 @@ def test_a_bot_that_never_holds_anybody_ends_the_climb() -> None:
 
 
 def test_a_climb_has_an_end_even_if_nothing_is_too_much() -> None:
-    assert tried(Climb(), capacity=10**9)[-1] == 2_000
+    assert tried(Climb(), capacity=10**9)[-1] == 4_000
 
 
 @pytest.mark.parametrize(
