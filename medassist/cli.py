@@ -167,7 +167,7 @@ def run() -> None:
     typer.echo(_load(settings, medicines))
     _show_first_admin(_make_first_admin(settings))
     typer.echo("Starting the servers ...")
-    supervisor.take_over(model)
+    supervisor.take_over(settings, model)
 
 
 @app.command()

@@ -115,7 +115,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     value cannot be used.
     """
     env = with_files(os.environ if environ is None else environ)
-    var = Path(env.get("MEDASSIST_VAR") or ROOT / "var")
+    var = Path(env.get("MEDASSIST_VAR") or ROOT / "var").absolute()
     public_url = web_address(env, "MEDASSIST_PUBLIC_URL")
     webhook = {
         "MEDASSIST_ALERT_WEBHOOK_URL": web_address(env, "MEDASSIST_ALERT_WEBHOOK_URL"),
@@ -133,7 +133,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     action_port = port(env, "MEDASSIST_ACTION_PORT", 5055)
     return Settings(
         var=var,
-        data=Path(env.get("MEDASSIST_DATA") or ROOT / "data"),
+        data=Path(env.get("MEDASSIST_DATA") or ROOT / "data").absolute(),
         database_url=env.get("MEDASSIST_DATABASE_URL") or f"sqlite:///{var / 'medassist.db'}",
         tracker_database_url=(
             env.get("MEDASSIST_TRACKER_DATABASE_URL") or f"sqlite:///{var / 'conversations.db'}"

@@ -239,12 +239,17 @@ def alert_worker(settings: Settings, secret: str, *options: str) -> Server:
 
 def _environment(settings: Settings, secret: str, host: str) -> dict[str, str]:
     return {
-        "MEDASSIST_VAR": str(settings.var),
+        **_folders(settings),
         "MEDASSIST_INTERNAL_SECRET": secret,
         "RASA_TELEMETRY_ENABLED": "false",
         "SANIC_HOST": host,
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     }
+
+
+def _folders(settings: Settings) -> dict[str, str]:
+    """Where everything is, however the settings name it: the servers start in another folder."""
+    return {"MEDASSIST_VAR": str(settings.var), "MEDASSIST_DATA": str(settings.data)}
 
 
 def _log(settings: Settings, name: str) -> Path:
@@ -332,10 +337,12 @@ def run(
             server.stop()
 
 
-def take_over(model: Path) -> NoReturn:
+def take_over(settings: Settings, model: Path) -> NoReturn:
     """Turn this process, which has prepared everything, into the supervisor."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "medassist.supervisor", str(model)])
+    os.chdir(ROOT)
+    command = [sys.executable, "-m", "medassist.supervisor", str(model)]
+    os.execve(sys.executable, command, {**os.environ, **_folders(settings)})
 
 
 def main(model: Path) -> None:

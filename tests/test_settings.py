@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist import supervisor
 from medassist.regions import numbers_for, read_regions
 from medassist.settings import ROOT, SettingsError, load_settings
 
@@ -204,3 +205,14 @@ def test_a_file_that_cannot_be_used_names_itself_and_not_its_content(
 def test_a_folder_is_no_file_for_a_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be used: Is a directory"):
         load_settings({"MEDASSIST_INTERNAL_SECRET_FILE": str(tmp_path)})
+
+
+def test_a_folder_may_be_named_from_where_the_command_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings({"MEDASSIST_VAR": "here", "MEDASSIST_DATA": "content"})
+    assert (settings.var, settings.data) == (tmp_path / "here", tmp_path / "content")
+    for server in supervisor.servers(settings, tmp_path / "model.tar.gz"):
+        assert server.environment["MEDASSIST_VAR"] == str(tmp_path / "here")
+        assert server.environment["MEDASSIST_DATA"] == str(tmp_path / "content")
