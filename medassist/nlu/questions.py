@@ -8,7 +8,7 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from medassist.nlu.parts import CLAUSES, asks
@@ -18,7 +18,7 @@ ALSO_ASKED = "also_asked"
 
 MOST = 3
 """Answers to one message."""
-_SURE, _SURE_OF_SYMPTOM = 0.8, 0.3
+_SURE, _SURE_OF_SYMPTOM = 0.8, 0.2
 """Confidence from which a clause counts as a question of its own, or as a symptom to answer."""
 _GRAVEST = (
     "report_side_effect",
@@ -47,6 +47,19 @@ def is_topic(intent: Intent) -> bool:
     """Whether an intent has a vetted answer of its own."""
     name = intent.get("name") or ""
     return is_report(intent) or (name.startswith("ask_") and name not in _NOT_A_TOPIC)
+
+
+def of_clause(clause: Message) -> Intent:
+    """The likeliest intent of a clause.
+
+    Alone, a symptom ("feel dizzy") may look like none of our business; in a message that asks
+    about a medicine it is, so the next likeliest intent is taken if that is a symptom.
+    """
+    ranking: List[Intent] = clause.get(INTENT_RANKING_KEY) or [{}]
+    next_to_off_topic = ranking[0].get("name") == "out_of_scope" and len(ranking) > 1
+    if next_to_off_topic and is_report(ranking[1]):
+        return ranking[1]
+    return clause.get(INTENT) or {}
 
 
 def in_order(whole: Intent, of_clauses: Sequence[Intent]) -> List[Intent]:
@@ -94,9 +107,10 @@ class SeveralQuestions(GraphComponent):
         for message in messages:
             whole: Optional[Intent] = message.get(INTENT)
             clauses = [
-                clause.get(INTENT) or {}
+                intent
                 for clause in message.get(CLAUSES) or []
-                if asks(clause.get(TEXT)) or (clause.get(INTENT) or {}).get("name") in _TOLD
+                for intent in [of_clause(clause)]
+                if asks(clause.get(TEXT)) or intent.get("name") in _TOLD
             ]
             asked = in_order(whole or {}, clauses) if clauses else [whole or {}]
             if asked[0] is not whole and clauses:
