@@ -84,3 +84,18 @@ def test_rasa_starts_without_tensorflow_when_no_network_is_needed() -> None:
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_rasa_starts_without_the_libraries_of_what_we_do_not_offer() -> None:
+    program = (
+        "import sys\n"
+        "from medassist.dialogue.left_out import leave_out_libraries, leave_out_networks\n"
+        "leave_out_libraries(), leave_out_networks()\n"
+        "import rasa.__main__, rasa.server, rasa.core.run\n"
+        "from rasa.core.tracker_store import TrackerStore\n"
+        "names = ('aiogram', 'boto3', 'matplotlib', 'pymongo', 'webexteamssdk')\n"
+        "print([name for name in names if getattr(sys.modules[name], '__file__', None)])\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rasa.shared.nlu.training_data.message import Message
 
 from medassist.nlu.parts import asks, clauses
-from medassist.nlu.questions import in_order
+from medassist.nlu.questions import in_order, of_clause
 
 
 def intent(name: str, confidence: float = 0.95) -> dict[str, object]:
@@ -76,3 +77,19 @@ def test_a_question_is_known_by_its_form(clause: str) -> None:
 @pytest.mark.parametrize("clause", ["my elderly aunt is on baclofen.", "I missed my dose"])
 def test_what_only_tells_is_no_question(clause: str) -> None:
     assert not asks(clause)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "taken"),
+    [
+        ([("out_of_scope", 0.4), ("report_side_effect", 0.3)], "report_side_effect"),
+        ([("out_of_scope", 0.4), ("ask_dose", 0.3)], "out_of_scope"),
+        ([("ask_dose", 0.4), ("report_side_effect", 0.3)], "ask_dose"),
+    ],
+)
+def test_a_symptom_beside_a_question_is_our_business(
+    ranking: list[tuple[str, float]], taken: str
+) -> None:
+    ranked = [{"name": name, "confidence": confidence} for name, confidence in ranking]
+    clause = Message({"text": "feel dizzy", "intent": ranked[0], "intent_ranking": ranked})
+    assert of_clause(clause)["name"] == taken
