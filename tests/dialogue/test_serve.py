@@ -71,6 +71,12 @@ def test_a_configuration_with_networks_keeps_them(tmp_path: Path, text: str) -> 
     assert needs_networks(config)
 
 
+def printed_by(program: str) -> str:
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    return done.stdout.strip()
+
+
 def test_rasa_starts_without_tensorflow_when_no_network_is_needed() -> None:
     program = (
         "import sys\n"
@@ -81,9 +87,7 @@ def test_rasa_starts_without_tensorflow_when_no_network_is_needed() -> None:
         "import rasa.graph_components.validators.default_recipe_validator\n"
         "print('tensorflow' in sys.modules)\n"
     )
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.split() == ["False"]
+    assert printed_by(program) == "False"
 
 
 def test_rasa_starts_without_the_libraries_of_what_we_do_not_offer() -> None:
@@ -96,6 +100,4 @@ def test_rasa_starts_without_the_libraries_of_what_we_do_not_offer() -> None:
         "names = ('aiogram', 'boto3', 'matplotlib', 'pymongo', 'webexteamssdk')\n"
         "print([name for name in names if getattr(sys.modules[name], '__file__', None)])\n"
     )
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed_by(program) == "[]"

@@ -56,6 +56,15 @@ def test_a_question_that_should_be_heard_of_today_stays_a_question() -> None:
     assert chosen(made, "ask_human", "report_self_harm") == "ask_human"
 
 
+@pytest.mark.parametrize(("question", "intent"), [("forget", "affirm"), (None, "report_overdose")])
+def test_in_an_emergency_that_stands_only_the_question_about_deleting_is_answered(
+    question: str | None, intent: str
+) -> None:
+    made = assessment(Level.EMERGENCY, kind="overdose", carried=True)
+    said = {"name": "affirm", "confidence": 0.9}
+    assert intent_of(made, said, ranked("affirm"), question) == intent
+
+
 @pytest.mark.parametrize("alarming", ["report_emergency", "report_overdose", "report_self_harm"])
 def test_what_only_sounds_alarming_is_answered_as_the_next_likeliest(alarming: str) -> None:
     made = assessment(Level.ROUTINE)
