@@ -52,6 +52,10 @@ LEADS = frozenset(
 FAR = 60
 """Words beyond which a cue is not looked at; keeps the time linear."""
 MOST_MESSAGE_CUES = 5
+UNABLE = frozenset({"cannot", "wont", "isnt"})
+PAST = frozenset("was were had went fell got did couldnt wasnt could".split())
+TAKING = frozenset("swallowed downed popped gulped necked".split())
+GOING_ON = frozenset({"and", "but", "so", "then", "cause", "because"})
 CONJUNCTIONS = frozenset({"and", "or", "then", "will", "that"})
 
 
@@ -193,6 +197,8 @@ class ContextReader:
         if first <= cue.first and cue.last <= last:
             return rule.context in INNER or (rule.leads and cue.first == first)
         if rule.covers == "sentence":
+            if self._goes_on(cue, first, last, happening):
+                return False
             if cue.last <= first:
                 return not self._ends_between(cue.last, first) and not self._stopped(
                     cue, cue.last, first
@@ -217,6 +223,43 @@ class ContextReader:
         if cue.first < last or (rule.reach is not None and cue.first - last > rule.reach):
             return False
         return not self._ends_between(last, cue.first) and not self._stopped(cue, last, cue.first)
+
+    def _goes_on(self, cue: Cue, first: int, last: int, happening: bool) -> bool:
+        """Whether a time long ago, or somebody's history, is over before the sign is told.
+
+        "I started it last month and can't breathe": what is long ago is the start. "My dad who
+        had a stroke last year can't breathe": what he cannot do is no history.
+        """
+        if cue.rule.context not in ("historical", "family"):
+            return False
+        words = self._text.words
+        after = cue.last <= first
+        told = {word.plain for word in words[max(cue.last, first - 1) if after else first : last]}
+        if after and told & UNABLE:
+            return True
+        if cue.rule.context == "family":
+            return False
+        start, end = (cue.last, first) if after else (last, cue.first)
+        if "," not in self._text.before[start : end + 1] and not any(
+            word.plain in GOING_ON for word in words[start:end]
+        ):
+            return False
+        if told & PRESENT_TENSE:
+            return True
+        # "had a reaction years ago and stopped breathing" goes on; "lost my job last year and
+        # took all my pills" may not.
+        past = any(word in PAST or word.endswith("ed") for word in told - TAKING)
+        return after and happening and not past and self._is_told(cue)
+
+    def _is_told(self, cue: Cue) -> bool:
+        """Whether a time has its own clause before it ("surgery two years ago, …").
+
+        One that leads ("two years ago I had …") is about all that follows.
+        """
+        if self._text.words[cue.last - 1].plain in ("of", "with", "includes"):
+            return True  # "history of seizures, …"
+        lead = cue.first == 0 or self._text.before[cue.first]
+        return not lead and self._text.words[cue.first - 1].plain not in LEADS
 
     def _comma_ends_list(self, start: int, first: int, last: int) -> bool:
         """A denial passes a comma only in a list that goes on with "or": "no fever, rash or pain".

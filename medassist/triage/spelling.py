@@ -142,7 +142,8 @@ class Speller:
             yield LONG_RUN.sub(r"\1", word)
         if not word.isalpha():
             leet = word.translate(LEET)
-            if leet.isalpha():
+            # A word with a digit in it, not a number with a letter: "50s" is no "sos".
+            if leet.isalpha() and 2 * sum(c.isdigit() for c in word) <= len(word):
                 yield leet
             if STARRED.search(word):
                 for vowel in "aeiou":
