@@ -62,6 +62,11 @@ def _read(data: str | None) -> Any:
         return data
 
 
+def as_json(held: Mapping[str, Rows]) -> str:
+    """What a program can read: every row as it is stored."""
+    return json.dumps(held, indent=2, default=_moment)
+
+
 def write_export(held: Mapping[str, Rows], into: Path, made_at: datetime) -> list[Path]:
     """Write `export.json` and `export.html` into a folder, for its owner only.
 
@@ -71,7 +76,7 @@ def write_export(held: Mapping[str, Rows], into: Path, made_at: datetime) -> lis
     try:
         into.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, words in (
-            ("export.json", json.dumps(held, indent=2, default=_moment)),
+            ("export.json", as_json(held)),
             ("export.html", _as_page(held, made_at)),
         ):
             path = into / name

@@ -8,7 +8,8 @@ ROLE_WORDS = {
     "viewer": "sees the queue, cases, answers and figures",
     "triage": "also works on cases and talks to patients",
     "clinician": "also approves answers",
-    "admin": "does what triage does, manages accounts, reads the audit log; approves no answers",
+    "admin": "does what triage does, manages accounts, reads the audit log, hands out and deletes "
+    "a patient’s data; approves no answers",
 }
 """What each role may do, for people."""
 

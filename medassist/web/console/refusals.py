@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 
 from medassist.cases.cases import CaseError
 from medassist.medicines.reviews import ReviewError
+from medassist.privacy.erasure import ErasureError
 from medassist.staff.accounts import AccountError
 from medassist.staff.labels import LabelError
 
@@ -13,6 +14,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     HTTPException,
     AccountError,
     CaseError,
+    ErasureError,
     LabelError,
     ReviewError,
 )

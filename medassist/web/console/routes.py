@@ -15,6 +15,7 @@ from medassist.web.console import (
     desk,
     handover,
     oidc,
+    patient_data,
     queue,
     sign_in,
 )
@@ -30,6 +31,7 @@ PAGES = (
     queue.routes,
     case.routes,
     handover.routes,
+    patient_data.routes,
     desk.routes,
 )  # fmt: skip
 

@@ -108,6 +108,7 @@ PAGES = (
     "/staff/asked",
     "/staff/asked?from=2020-01-01&to=2020-01-02",
     "/staff/asked?from=never",
+    "/staff/cases/1/patient-data",
     "/staff/nothing",
 )
 
