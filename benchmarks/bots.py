@@ -139,7 +139,6 @@ def our_bot(var: Path, logs: Path, data: Path | None = None) -> Bot:
         "MEDASSIST_VAR": str(var),
         "MEDASSIST_PORT": str(free_port()),
         "MEDASSIST_RASA_PORT": str(port),
-        "MEDASSIST_ACTION_PORT": str(free_port()),
         "MEDASSIST_INTERNAL_SECRET": secrets.token_hex(16),
         "MEDASSIST_DATABASE_URL": "",
         "MEDASSIST_TRACKER_DATABASE_URL": "",

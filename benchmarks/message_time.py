@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bots import free_port
 from benchmarks.quiet import silence_logs
+from medassist.dialogue.own_actions import run_actions_here
 from medassist.dialogue.turn_cost import spare_repeated_work
-from medassist.settings import LOOPBACK
 
 TURNS = 5
 """Messages of one conversation."""
@@ -62,13 +61,14 @@ def time_of_parts(
 ) -> list[tuple[str, float]]:
     """Mean milliseconds a message, by part; the last line is the whole turn.
 
-    `endpoints` must name an action server that runs. Conversations have `TURNS` messages.
+    Actions run here, as `medassist run` runs them. Conversations have `TURNS` messages.
     """
     import os
 
     os.environ["MEDASSIST_VAR"] = str(var)
     silence_logs()
     spare_repeated_work()
+    run_actions_here()
     import rasa.core.actions.action as actions
     from rasa.core.agent import load_agent
     from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
@@ -77,7 +77,7 @@ def time_of_parts(
 
     watch = Stopwatch()
     watch.of_calls(GraphNode, "__call__", lambda node, *_: _part_of(node._node_name))
-    watch.of_coroutines(actions.RemoteAction, "run", lambda *_: "action server")
+    watch.of_coroutines(actions.RemoteAction, "run", lambda *_: "action")
     watch.of_coroutines(actions.ActionExtractSlots, "run", lambda *_: "slots")
     watch.of_coroutines(actions.ActionBotResponse, "run", lambda *_: "fixed words")
 
@@ -109,10 +109,3 @@ def _part_of(node: str) -> str:
     return {"nlu_message_converter": "message in", "select_prediction": "policies' choice"}.get(
         name, name
     )
-
-
-def write_endpoints(template: Path, target: Path, action_port: int | None = None) -> None:
-    """Write endpoints.yml for an action server on this port of loopback."""
-    text = template.read_text(encoding="utf-8")
-    port = action_port or free_port()
-    target.write_text(text.replace("127.0.0.1:5055", f"{LOOPBACK}:{port}"), encoding="utf-8")

@@ -255,7 +255,7 @@ def measure(work: Path, model: Path, reports: Path, with_full_training: bool) ->
         starter.stop()
         say("Timing the parts of one message …")
         endpoints = work / "var" / "endpoints.yml"
-        secret = "MEDASSIST_INTERNAL_SECRET"  # what our action server wants to see
+        secret = "MEDASSIST_INTERNAL_SECRET"  # the file asks for it
         os.environ[secret] = ours.environment[secret]
         report["message_time"] = time_of_parts(model, endpoints, texts[:100], work / "var")
         say(f"One conversation of {max(growth.LENGTHS)} messages …")

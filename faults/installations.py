@@ -12,6 +12,7 @@ from pathlib import Path
 
 from faults.databases import DatabaseError, Postgresql, Redis
 from faults.machine import Machine
+from tests.conftest import free_port
 
 DISK_MEGABYTES = 64
 CLOCKS = tuple(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -36,6 +37,10 @@ def installation(kind: str) -> Iterator[Machine]:
 
 def _plain(folder: Path, _stack: ExitStack) -> Machine:
     return Machine(folder)
+
+
+def _with_an_action_server(folder: Path, _stack: ExitStack) -> Machine:
+    return Machine(folder, MEDASSIST_ACTION_PORT=str(free_port()))
 
 
 def _on_a_small_disk(folder: Path, stack: ExitStack) -> Machine:
@@ -106,6 +111,7 @@ def _with_two_rasas(folder: Path, stack: ExitStack) -> Machine:
         folder,
         MEDASSIST_DATABASE_URL=server.url("medassist"),
         MEDASSIST_TRACKER_DATABASE_URL=server.url("conversations"),
+        MEDASSIST_ACTION_PORT=str(free_port()),
         MEDASSIST_REDIS_URL=redis.url,
         MEDASSIST_RASA_WORKERS="2",
     )
@@ -115,6 +121,7 @@ def _with_two_rasas(folder: Path, stack: ExitStack) -> Machine:
 
 KINDS: dict[str, Callable[[Path, ExitStack], Machine]] = {
     "sqlite": _plain,
+    "action server": _with_an_action_server,
     "small disk": _on_a_small_disk,
     "own clock": _with_a_clock_to_move,
     "postgresql": _on_postgresql,

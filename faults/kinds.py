@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from faults.machine import PARTS, Machine
+from faults.machine import ACTION_SERVER, PARTS, Machine
 
 FREEZE_SECONDS = 20.0
 """Longer than every time limit of one request, and than the honest word's 10 seconds."""
@@ -21,6 +21,11 @@ class Fault:
     done: str
     strike: Callable[[Machine], None]
     on: str = "sqlite"
+
+
+def _on(part: str) -> str:
+    """The kind of installation that has this part."""
+    return ACTION_SERVER if part == ACTION_SERVER else "sqlite"
 
 
 def _kill(part: str) -> Callable[[Machine], None]:
@@ -129,14 +134,18 @@ def nothing(_machine: Machine) -> None:
 
 FAULTS = (
     Fault("none", "nothing, for comparison", nothing),
-    *(Fault(f"kill {part}", f"the {part} is killed (SIGKILL)", _kill(part)) for part in PARTS),
+    *(
+        Fault(f"kill {part}", f"the {part} is killed (SIGKILL)", _kill(part), on=_on(part))
+        for part in (*PARTS, ACTION_SERVER)
+    ),
     *(
         Fault(
             f"freeze {part}",
             f"the {part} stands still for {FREEZE_SECONDS:.0f} s (SIGSTOP, SIGCONT)",
             _freeze(part),
+            on=_on(part),
         )
-        for part in PARTS
+        for part in (*PARTS, ACTION_SERVER)
     ),
     Fault("receiver down", "nobody listens where alerts go, for 20 s", receiver_down),
     Fault("receiver hangs", "the alerts' receiver answers after 15 s, for 20 s", receiver_hangs),

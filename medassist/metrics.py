@@ -37,7 +37,7 @@ LEVELS = ("emergency", "urgent", "routine")
 
 STEPS = ("recognise", "encode", "classify", "triage", "action", "reply")
 """The values of the label `step`: the names of medicines, the sentence encoder, the topic, how
-dangerous it is, one call of the action server, and the whole of a turn with all of these."""
+dangerous it is, one action, and the whole of a turn with all of these."""
 
 _STEP_BUCKETS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,

@@ -21,14 +21,15 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 class ScalingSettings:
     """`host` is the address to listen on; the URLs say where the neighbours are.
 
-    `rasa_urls` and `front_door_urls` are one or more, in order. `redis_url` is None when
+    `rasa_urls` and `front_door_urls` are one or more, in order. `action_url` is None when Rasa
+    runs the actions itself. `redis_url` is None when
     everything of a kind runs in one process; `rasa_workers` is how many Rasa servers
     `medassist run` starts; `event_broker_url` is where Rasa copies its events to.
     """
 
     host: str
     rasa_urls: tuple[str, ...]
-    action_url: str
+    action_url: str | None
     front_door_urls: tuple[str, ...]
     redis_url: str | None = field(repr=False)
     rasa_workers: int
@@ -46,7 +47,7 @@ class ScalingSettings:
 
 
 def read_scaling(
-    env: Mapping[str, str], front_door_port: int, rasa_port: int, action_port: int
+    env: Mapping[str, str], front_door_port: int, rasa_port: int, action_port: int | None
 ) -> ScalingSettings:
     """What is not set is on this machine, on these ports. Raises SettingsError."""
     workers = count(env, "MEDASSIST_RASA_WORKERS", 1)
@@ -69,7 +70,8 @@ def read_scaling(
         host=host,
         rasa_urls=_addresses(env, "MEDASSIST_RASA_URL")
         or tuple(address_of(LOOPBACK, port) for port in rasa_ports),
-        action_url=web_address(env, "MEDASSIST_ACTION_URL") or address_of(LOOPBACK, action_port),
+        action_url=web_address(env, "MEDASSIST_ACTION_URL")
+        or (address_of(LOOPBACK, action_port) if action_port else None),
         front_door_urls=_addresses(env, "MEDASSIST_FRONT_DOOR_URL")
         or (address_of(host, front_door_port),),
         redis_url=redis_url,

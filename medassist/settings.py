@@ -48,7 +48,8 @@ ROOT = Path(__file__).resolve().parent.parent
 class Settings:
     """The settings of one installation.
 
-    Ports are TCP ports of this machine. `database_url` is any SQLAlchemy URL;
+    Ports are TCP ports of this machine; without an `action_port` it has no action server.
+    `database_url` is any SQLAlchemy URL;
     `tracker_database_url` is where Rasa keeps the conversations. `consent_channels` are
     those where a person agrees before the first ordinary answer. `public_url` is where people
     reach the front door from outside, without a slash at its end. Times are in seconds.
@@ -64,7 +65,7 @@ class Settings:
     region: str
     front_door_port: int
     rasa_port: int
-    action_port: int
+    action_port: int | None
     internal_secret: str | None = field(repr=False)
     consent_channels: frozenset[str]
     public_url: str | None
@@ -98,8 +99,8 @@ class Settings:
         return self.scaling.rasa_urls[0]
 
     @property
-    def action_url(self) -> str:
-        """Where the action server is."""
+    def action_url(self) -> str | None:
+        """Where the action server is; None when Rasa runs the actions itself."""
         return self.scaling.action_url
 
     @property
@@ -130,7 +131,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     require_together(provider)
     front_door_port = port(env, "MEDASSIST_PORT", 8000)
     rasa_port = port(env, "MEDASSIST_RASA_PORT", 5005)
-    action_port = port(env, "MEDASSIST_ACTION_PORT", 5055)
+    action_port = port(env, "MEDASSIST_ACTION_PORT", 0) or None
     return Settings(
         var=var,
         data=Path(env.get("MEDASSIST_DATA") or ROOT / "data").absolute(),

@@ -36,6 +36,10 @@ RESTART_SECONDS = 2
 """A server that ends sooner after its start than this is not started again at once."""
 
 
+ACTION_PORT = 5055
+"""Where an action server listens whose port no setting names."""
+
+
 class StartError(Exception):
     """A server could not be started; the message says what to mend."""
 
@@ -110,7 +114,7 @@ def servers(settings: Settings, model: Path) -> list[Server]:
     secret = settings.internal_secret or secrets.token_urlsafe(32)
     workers = settings.scaling.rasa_workers
     return [
-        action_server(settings, secret, LOOPBACK),
+        *([action_server(settings, secret, LOOPBACK)] if settings.action_port else []),
         *(rasa_server(settings, secret, LOOPBACK, model, number) for number in range(workers)),
         front_door(settings, secret, settings.scaling.host),
         # It holds no port, so nobody would notice one that is left over.
@@ -175,7 +179,7 @@ def become(part: str, settings: Settings, model: Path) -> NoReturn:
 
 def action_server(settings: Settings, secret: str, host: str) -> Server:
     """The action server, listening on `host`."""
-    port = settings.action_port
+    port = settings.action_port or ACTION_PORT
     return Server(
         "action server",
         [sys.executable, "-m", "actions.serve", "--port", str(port)],
@@ -259,9 +263,8 @@ def _log(settings: Settings, name: str) -> Path:
 def _endpoints(settings: Settings) -> Path:
     """Our endpoints file with this installation's neighbours. It holds no secret."""
     text = (ROOT / "endpoints.yml").read_text(encoding="utf-8")
-    return _written(
-        settings.var / "endpoints.yml", text.replace("http://127.0.0.1:5055", settings.action_url)
-    )
+    own = address_of(LOOPBACK, ACTION_PORT)
+    return _written(settings.var / "endpoints.yml", text.replace(own, settings.action_url or own))
 
 
 def _credentials(settings: Settings, host: str) -> Path:

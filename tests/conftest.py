@@ -77,7 +77,6 @@ def start_bot(var: Path, **more: str) -> Bot:
         "MEDASSIST_VAR": str(var),
         "MEDASSIST_PORT": str(free_port()),
         "MEDASSIST_RASA_PORT": str(free_port()),
-        "MEDASSIST_ACTION_PORT": str(free_port()),
         "MEDASSIST_INTERNAL_SECRET": secrets.token_hex(16),
     }
     process = subprocess.Popen(
@@ -114,6 +113,15 @@ def stop_bot(bot: Bot) -> None:
 def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
     """One bot for the whole session; tests use senders of their own."""
     running = start_bot(tmp_path_factory.mktemp("var"))
+    yield running
+    stop_bot(running)
+
+
+@pytest.fixture(scope="session")
+def bot_with_action_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
+    """Another, whose actions run in an action server of their own."""
+    var = tmp_path_factory.mktemp("with-action-server")
+    running = start_bot(var, MEDASSIST_ACTION_PORT=str(free_port()))
     yield running
     stop_bot(running)
 

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from medassist.cases.cases import history, open_cases
 from medassist.settings import ROOT
 from medassist.storage.database import open_database
-from tests.conftest import Bot, start_bot, stop_bot, wait_until
+from tests.conftest import Bot, free_port, start_bot, stop_bot, wait_until
 
 CANNOT_LOOK_UP = "I can't look that up right now"
 
@@ -92,21 +92,28 @@ def test_delete_my_data_leaves_no_word_of_the_conversation(bot: Bot, sender: str
             engine.dispose()
 
 
+@pytest.mark.parametrize("kind", ["bot", "bot_with_action_server"])
 def test_with_a_broken_database_questions_get_an_honest_word_and_emergencies_their_card(
-    bot: Bot, sender: str
+    request: pytest.FixtureRequest, kind: str, sender: str
 ) -> None:
+    bot: Bot = request.getfixturevalue(kind)
     database = bot.settings.var / "medassist.db"
     aside = database.with_suffix(".aside")
     bot.say("hello", sender)
-    os.kill(bot.pid_on(bot.settings.action_port), signal.SIGTERM)  # it holds the file open
+    port = bot.settings.action_port or bot.settings.rasa_port
+    os.kill(bot.pid_on(port), signal.SIGTERM)  # it holds the file open
+    assert wait_until(lambda: not bot.listens_on(port))
     shutil.move(database, aside)
     try:
         database.mkdir()  # a file that cannot be opened as a database, even by root
-        assert wait_until(lambda: is_healthy(bot.settings.action_url + "/health"))
+        assert wait_until(lambda: is_healthy(f"http://127.0.0.1:{port}/healthz"))
         assert CANNOT_LOOK_UP in texts(bot.say("what is baclofen used for", sender))
         replies = bot.say("i can't breathe", sender)
         assert replies[0]["text"].startswith("Call 911 now")
         assert "could not reach the clinic's staff" in texts(replies)
+        logs = "".join(log.read_text() for log in (bot.settings.var / "logs").glob("*.log"))
+        assert "action_alert_staff failed: OperationalError" in logs
+        assert "can't breathe" not in logs
     finally:
         database.rmdir()
         shutil.move(aside, database)
@@ -121,22 +128,26 @@ def is_healthy(url: str) -> bool:
 
 
 def test_with_the_action_server_killed_the_card_still_comes_and_the_server_too(
-    bot: Bot, sender: str
+    bot_with_action_server: Bot, sender: str
 ) -> None:
+    bot = bot_with_action_server
+    assert bot.settings.action_port
     assert "spasticity" in texts(bot.say("what is baclofen used for", sender))
     killed = bot.pid_on(bot.settings.action_port)
     os.kill(killed, signal.SIGKILL)
     replies = bot.say("my husband stopped breathing", sender)
     assert replies[0]["text"].startswith("Call 911 now")
-    health = bot.settings.action_url + "/health"
+    health = f"{bot.settings.action_url}/health"
     assert wait_until(lambda: is_healthy(health))
     assert bot.pid_on(bot.settings.action_port) != killed
     assert "spasticity" in texts(bot.say("what is baclofen used for", sender))
 
 
 def test_with_the_action_server_frozen_an_honest_word_comes_within_the_time_limit(
-    bot: Bot, sender: str
+    bot_with_action_server: Bot, sender: str
 ) -> None:
+    bot = bot_with_action_server
+    assert bot.settings.action_port
     bot.say("hello", sender)
     frozen = bot.pid_on(bot.settings.action_port)
     os.kill(frozen, signal.SIGSTOP)
@@ -186,7 +197,7 @@ def test_a_second_start_says_which_port_is_taken(bot: Bot, tmp_path: Path) -> No
     refused = medassist("run", environment=environment)
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert f"Port {bot.settings.action_port} (the action server's) is taken" in refused.stderr
+    assert f"Port {bot.settings.rasa_port} (the Rasa server's) is taken" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -215,7 +226,8 @@ def test_a_broken_data_file_is_one_clear_line(
 
 
 def test_ctrl_c_ends_everything_and_leaves_no_process(tmp_path: Path) -> None:
-    second = start_bot(tmp_path / "var")
+    second = start_bot(tmp_path / "var", MEDASSIST_ACTION_PORT=str(free_port()))
+    assert second.settings.action_port
     ports = (
         second.settings.action_port,
         second.settings.rasa_port,

@@ -12,10 +12,15 @@ def test_nothing_set_is_one_machine_on_loopback() -> None:
     settings = load_settings({})
     assert settings.front_door_url == "http://127.0.0.1:8000"
     assert settings.scaling.rasa_urls == ("http://127.0.0.1:5005",)
-    assert settings.action_url == "http://127.0.0.1:5055"
+    assert settings.action_url is None, "Rasa runs the actions"
     assert settings.scaling.redis_url is None
     assert settings.scaling.event_broker_url is None
     assert not settings.scaling.is_open
+
+
+def test_a_port_for_it_gives_this_machine_an_action_server() -> None:
+    settings = load_settings({"MEDASSIST_ACTION_PORT": "5055"})
+    assert settings.action_url == "http://127.0.0.1:5055"
 
 
 def test_neighbours_are_found_by_their_addresses() -> None:
@@ -55,6 +60,7 @@ def test_several_rasa_servers_have_ports_side_by_side() -> None:
                 "MEDASSIST_RASA_WORKERS": "2",
                 "MEDASSIST_REDIS_URL": "redis://r",
                 "MEDASSIST_RASA_PORT": "5054",
+                "MEDASSIST_ACTION_PORT": "5055",
             },
             "MEDASSIST_RASA_PORT",
         ),

@@ -14,11 +14,8 @@ from medassist.settings import ROOT, SettingsError, load_settings
 def test_nothing_set_is_the_embedded_default() -> None:
     settings = load_settings({})
     assert settings.database_url.startswith("sqlite:///")
-    assert (settings.front_door_port, settings.rasa_port, settings.action_port) == (
-        8000,
-        5005,
-        5055,
-    )
+    assert (settings.front_door_port, settings.rasa_port) == (8000, 5005)
+    assert settings.action_port is None, "Rasa runs the actions"
     assert settings.region == "US"
 
 

@@ -41,6 +41,7 @@ class Watched:
         self.alerts_port = free_port()
         self.bot: Bot = start_bot(
             var,
+            MEDASSIST_ACTION_PORT=str(free_port()),
             MEDASSIST_METRICS_TOKEN=TOKEN,
             MEDASSIST_ALERTS_METRICS_PORT=str(self.alerts_port),
             MEDASSIST_LOG_FORMAT="json",
@@ -51,6 +52,7 @@ class Watched:
             MEDASSIST_ALERT_WITH_WORDS="1",
         )
         self.settings = self.bot.settings
+        assert self.settings.action_port
         self.parts = {
             "front-door": self.settings.front_door_port,
             "rasa": self.settings.rasa_port,
@@ -209,7 +211,7 @@ class Echo(BaseHTTPRequestHandler):
 @contextmanager
 def action_server_that_echoes(watched: Watched) -> Iterator[None]:
     """In place of ours, while the supervisor is held still."""
-    port = watched.settings.action_port
+    port = watched.parts["actions"]
     supervisor = watched.bot.process
     supervisor.send_signal(signal.SIGSTOP)
     try:

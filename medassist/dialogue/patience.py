@@ -48,27 +48,27 @@ def wait_for_the_action_server() -> None:
     async def run(
         self: RemoteAction, channel: Any, nlg: Any, tracker: Any, domain: Any
     ) -> List[Event]:
-        call = self._action_call_format(tracker, domain)
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
                 events = await once(self, channel, nlg, tracker, domain)
             except Exception as error:
                 if not _is_away(error) or time.monotonic() + AGAIN_SECONDS > deadline:
-                    _see_to_it(self, call)
+                    _see_to_it(self, tracker, domain)
                     raise
             else:
                 if all(isinstance(event, BotUttered) for event in events):
-                    _see_to_it(self, call)  # it ran and failed: its database is away
+                    _see_to_it(self, tracker, domain)  # it ran and failed: its database is away
                 return events
             await asyncio.sleep(AGAIN_SECONDS)
 
     RemoteAction.run = run
 
 
-def _see_to_it(action: RemoteAction, call: Dict[Text, Any]) -> None:
-    """If staff should have been told, try on behind the conversation."""
+def _see_to_it(action: RemoteAction, tracker: Any, domain: Any) -> None:
+    """If staff should have been told, try on behind the conversation, as it is now."""
     if action.name() in TELL_STAFF:
+        call = action._action_call_format(tracker, domain)
         task = asyncio.ensure_future(_tell_staff_later(action, call))
         _later.add(task)
         task.add_done_callback(_later.discard)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import os
 import sys
 import uuid
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 from medassist.dialogue.left_out import (
@@ -91,17 +93,21 @@ def main() -> None:
     import rasa.core.actions.action
     from rasa.__main__ import main as rasa_main
     from rasa.shared.nlu.constants import TEXT
+    from rasa.shared.nlu.training_data import training_data
     from rasa.shared.nlu.training_data.message import Message
     from rasa.shared.nlu.training_data.training_data import TrainingData
 
     from medassist.dialogue.once import answer_each_message_once
+    from medassist.dialogue.own_actions import run_actions_here
     from medassist.dialogue.patience import wait_for_the_action_server
 
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
     # Rasa digests every example of the data after each step, for a cache of steps that we never
-    # use (`--force`), and to tell duplicates apart. That took half of a training's time.
+    # use (`--force`), and to tell duplicates apart; and it copies all of them four times, with all
+    # that hangs on each. The first took half of a training's time, the second a tenth.
     TrainingData.fingerprint = lambda self: uuid.uuid4().hex
     Message.__hash__ = lambda self: hash(self.get(TEXT))
+    training_data.copy = SimpleNamespace(copy=copy.copy, deepcopy=copy.copy)
     logging.getLogger("medassist").setLevel(logging.INFO)
     if serving:
         from medassist.dialogue.watched import watch
@@ -111,6 +117,8 @@ def main() -> None:
         spare_repeated_work()
         answer_each_message_once()
         wait_for_the_action_server()
+        if settings.action_url is None:
+            run_actions_here()
         watch(settings)
     rasa_main()
 

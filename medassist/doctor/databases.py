@@ -105,8 +105,9 @@ def open_database_if_there(url: str) -> Engine | None:
 
 def _of_several_machines(settings: Settings) -> Iterator[Finding]:
     """What is in a file of one machine cannot be used by another."""
-    neighbours = (*settings.scaling.rasa_urls, *settings.scaling.front_door_urls)
-    if all(is_here(url) for url in (*neighbours, settings.action_url)):
+    neighbours = [*settings.scaling.rasa_urls, *settings.scaling.front_door_urls]
+    neighbours += [settings.action_url] if settings.action_url else []
+    if all(is_here(url) for url in neighbours):
         return
     for name, url in (
         ("MEDASSIST_DATABASE_URL", settings.database_url),

@@ -85,6 +85,8 @@ def ports(settings: Settings) -> Iterator[Finding]:
     )
     running, free = [], []
     for name, variable, url, path, key in parts:
+        if url is None:  # Rasa runs the actions
+            continue
         if not is_here(url):
             yield _neighbour(name, url, path)
             continue

@@ -136,9 +136,9 @@ def channels(settings: Settings) -> Iterator[Finding]:
 
 def secrets(settings: Settings) -> Iterator[Finding]:
     """Secrets are there where they must be, and long enough."""
-    several = settings.scaling.is_open or not all(
-        is_here(url) for url in (*settings.scaling.rasa_urls, settings.action_url)
-    )
+    neighbours = [*settings.scaling.rasa_urls]
+    neighbours += [settings.action_url] if settings.action_url else []
+    several = settings.scaling.is_open or not all(is_here(url) for url in neighbours)
     if not settings.internal_secret and several:
         yield Finding(
             PROBLEM,

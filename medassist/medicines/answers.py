@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine, Row
 
 from medassist.medicines.files import Answer, Medicine, Source
@@ -268,6 +269,41 @@ def _best(candidates: Sequence[_Candidate], question: str) -> _Candidate | None:
     return best[1] if best else None
 
 
+# Built once each: building a query costs more than SQLite takes to answer it.
+_OF_MEDICINE = answer_versions.c.medicine == bindparam("of_medicine")
+_TITLE = (
+    select(answer_versions.c.content["title"].as_string())
+    .where(answer_versions.c.in_force.is_(True), _OF_MEDICINE)
+    .limit(1)
+)
+_GAP = insert(content_gaps)
+
+
+@cache
+def _versions(of_medicine: bool, of_topic: bool, approved_only: bool) -> Any:
+    """The versions that may be said, with the newest decision about each, in order."""
+    latest = latest_decisions()
+    query = (
+        select(answer_versions, latest.c.decision)
+        .outerjoin(latest, latest.c.version_id == answer_versions.c.id)
+        .order_by(
+            answer_versions.c.medicine, answer_versions.c.answer_id, answer_versions.c.version
+        )
+    )
+    if of_medicine:
+        query = query.where(_OF_MEDICINE)
+    if of_topic:
+        query = query.where(answer_versions.c.topic == bindparam("of_topic"))
+    wanted = answer_versions.c.in_force.is_(True)
+    if approved_only:
+        wanted = or_(
+            wanted,
+            latest.c.decision == APPROVED,
+            answer_versions.c.review == FILE_APPROVED,
+        )
+    return query.where(wanted)
+
+
 class Answers:
     """The answers in force, read from the database at each call so that a load counts at once.
 
@@ -317,49 +353,27 @@ class Answers:
 
     def title_of(self, medicine: str) -> str | None:
         """The title of a medicine that there is a file about, None of any other."""
-        query = (
-            select(answer_versions.c.content["title"].as_string())
-            .where(answer_versions.c.in_force.is_(True), answer_versions.c.medicine == medicine)
-            .limit(1)
-        )
         with self._engine.connect() as connection:
-            title: str | None = connection.execute(query).scalar()
+            title: str | None = connection.execute(_TITLE, {"of_medicine": medicine}).scalar()
         return title
 
     def record_gap(self, conversation: str, medicine: str, topic: str, question: str) -> None:
         """Keep a question that no vetted answer exists for, so that staff see what is missing."""
         with self._engine.begin() as connection:
             connection.execute(
-                insert(content_gaps).values(
-                    conversation=conversation[:255],
-                    medicine=medicine[:200],
-                    topic=topic[:50],
-                    question=question,
-                )
+                _GAP,
+                {
+                    "conversation": conversation[:255],
+                    "medicine": medicine[:200],
+                    "topic": topic[:50],
+                    "question": question,
+                },
             )
 
     def _candidates(
         self, medicine: str | None = None, topic: str | None = None
     ) -> list[_Candidate]:
-        latest = latest_decisions()
-        query = (
-            select(answer_versions, latest.c.decision)
-            .outerjoin(latest, latest.c.version_id == answer_versions.c.id)
-            .order_by(
-                answer_versions.c.medicine, answer_versions.c.answer_id, answer_versions.c.version
-            )
-        )
-        if medicine is not None:
-            query = query.where(answer_versions.c.medicine == medicine)
-        if topic is not None:
-            query = query.where(answer_versions.c.topic == topic)
-        wanted = answer_versions.c.in_force.is_(True)
-        if self._approved_only:
-            wanted = or_(
-                wanted,
-                latest.c.decision == APPROVED,
-                answer_versions.c.review == FILE_APPROVED,
-            )
+        query = _versions(medicine is not None, topic is not None, self._approved_only)
         with self._engine.connect() as connection:
-            rows = list(connection.execute(query.where(wanted)))
+            rows = list(connection.execute(query, {"of_medicine": medicine, "of_topic": topic}))
         return _candidates(rows, self._approved_only)

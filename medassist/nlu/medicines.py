@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
@@ -114,12 +115,16 @@ def _counts(mentions: List[Mention]) -> scipy.sparse.csr_matrix:
     """How many names there are, as a feature: two medicines are rarely asked about one by one."""
     medicines = {m.generic or m.name for m in mentions if m.kind == "medicine"}
     kinds = {m.kind for m in mentions}
-    counts = [
+    return _flags(
         len(medicines) == 0,
         len(medicines) == 1,
         len(medicines) >= 2,
         "class" in kinds,
         "substance" in kinds,
         "class" in kinds and bool(medicines),
-    ]
-    return scipy.sparse.csr_matrix(np.array([counts], dtype=np.float32))
+    )
+
+
+@lru_cache  # to make a matrix takes longer than to find the names
+def _flags(*flags: bool) -> scipy.sparse.csr_matrix:
+    return scipy.sparse.csr_matrix(np.array([flags], dtype=np.float32))

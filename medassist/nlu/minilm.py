@@ -194,9 +194,7 @@ class MiniLM:
 
     def __init__(self, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = (
-            1  # a message is small; more threads cost more than they give
-        )
+        options.intra_op_num_threads = 1  # a message is small
         self._session = onnxruntime.InferenceSession(
             str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"]
         )
@@ -225,8 +223,9 @@ class MiniLM:
             positions = np.arange(rows.shape[1], dtype=np.int64)
             vectors[batch] = self._session.run(None, {"ids": rows, "positions": positions})[0]
 
-        if len(batches) == 1:
-            run(batches[0])
+        if len(texts) < _BATCH:  # one message and its parts: threads would cost more than they give
+            for batch in batches:
+                run(batch)
         else:
             with ThreadPoolExecutor(_CORES) as pool:
                 list(pool.map(run, batches))

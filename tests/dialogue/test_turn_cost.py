@@ -26,7 +26,7 @@ from rasa.shared.importers.importer import TrainingDataImporter
 
 from medassist.dialogue.turn_cost import (
     copy_trackers_without_replay,
-    latest_turns,
+    latest_states,
     look_up_kinds_of_events_once,
     run_graph_directly,
     show_rules_the_latest_turns,
@@ -147,28 +147,29 @@ def test_a_rule_that_quotes_a_text_is_still_found(
     state = [{"prev_action": {"action_name": "action_listen"}, "user": {"text": "words"}}]
     quoted = {rasas_rules.RULES: {json.dumps(state): "utter_greet"}}
     monkeypatch.setattr(rules, "lookup", {**rules.lookup, **quoted})
-    for kept in ("_reads_intents_only", "_rules_by_action", "_longest_rule"):
+    for kept in ("_reads_intents_only", "_rules_by_latest_state", "_longest_rule"):
         rules.__dict__.pop(kept, None)
     try_only_rules_that_can_apply()
     found = rules.predict_action_probabilities(tracker_of(domain, said("greet")), domain)
     assert found.is_end_to_end_prediction
-    for kept in ("_reads_intents_only", "_rules_by_action", "_longest_rule"):
+    for kept in ("_reads_intents_only", "_rules_by_latest_state", "_longest_rule"):
         rules.__dict__.pop(kept, None)
 
 
 def test_the_latest_turns_end_in_the_same_states(domain: Domain) -> None:
     whole = tracker_of(domain, CONVERSATIONS["the twelfth question"])
-    short = latest_turns(whole, 4)
-    assert len(short.events) < len(whole.events) / 2
-    assert short.current_slot_values() == whole.current_slot_values()
-    wanted, found = (domain.states_for_tracker_history(t) for t in (whole, short))
+    slots, events = whole.current_slot_values(), list(whole.events)
+    found, wanted = latest_states(whole, domain, 4), domain.states_for_tracker_history(whole)
+    assert found is not None
+    assert 4 <= len(found) < len(wanted) / 2
     assert found[-4:] == wanted[-4:]
+    assert (whole.current_slot_values(), list(whole.events)) == (slots, events)
 
 
 def test_a_conversation_that_was_paused_is_looked_at_as_a_whole(domain: Domain) -> None:
     events = [*CONVERSATIONS["the twelfth question"], ConversationPaused()]
     whole = tracker_of(domain, events)
-    assert latest_turns(whole, 4) is whole
+    assert latest_states(whole, domain, 4) is None
 
 
 @pytest.mark.usefixtures("as_rasa_has_it")

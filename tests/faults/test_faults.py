@@ -21,7 +21,7 @@ from faults.machine import Machine, running
 from medassist.cases.cases import open_cases
 from medassist.storage.database import open_database
 from medassist.web.conversation_key import KEY_HEADER, sender_id
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 
 SMALL = Plan(patients=6, after=2, pause=1.5)
 
@@ -32,6 +32,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def machine_with_action_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    var = tmp_path_factory.mktemp("faults")
+    with running(var, MEDASSIST_ACTION_PORT=str(free_port())) as started:
+        yield started
+
+
 def struck(machine: Machine, name: str) -> tuple[Account, Findings]:
     fault = next(fault for fault in FAULTS if fault.name == name)
     found = asyncio.run(under_load(machine, fault.strike, SMALL))
@@ -39,10 +46,18 @@ def struck(machine: Machine, name: str) -> tuple[Account, Findings]:
 
 
 @pytest.mark.parametrize(
-    "name", ["kill front door", "kill Rasa server", "kill action server", "receiver fails"]
+    ("kind", "name"),
+    [
+        ("machine", "kill front door"),
+        ("machine", "kill Rasa server"),
+        ("machine_with_action_server", "kill action server"),
+        ("machine", "receiver fails"),
+    ],
 )
-def test_whatever_part_is_struck_nothing_is_lost_or_doubled(machine: Machine, name: str) -> None:
-    result, _found = struck(machine, name)
+def test_whatever_part_is_struck_nothing_is_lost_or_doubled(
+    request: pytest.FixtureRequest, kind: str, name: str
+) -> None:
+    result, _found = struck(request.getfixturevalue(kind), name)
     assert result.broken == []
     assert result.answered == result.sent == SMALL.patients * (2 + SMALL.after) + 2
     assert result.cards == result.emergencies == 4
@@ -89,8 +104,9 @@ def test_a_message_that_is_handed_to_rasa_twice_is_answered_once(machine: Machin
 
 
 def test_an_emergency_in_an_action_server_that_is_away_reaches_staff_afterwards(
-    machine: Machine,
+    machine_with_action_server: Machine,
 ) -> None:
+    machine = machine_with_action_server
     door = machine.settings.front_door_url
     key = httpx.post(f"{door}/chat/conversations", timeout=30).json()["key"]
     headers = {KEY_HEADER: key}

@@ -145,7 +145,8 @@ def test_a_secret_that_could_not_stand_in_a_header_is_refused(secret: str) -> No
 # ── of a running medassist ──────────────────────────────────────────────────────────────────
 
 
-def test_no_process_shows_the_secret_to_other_accounts(bot: Bot) -> None:
+def test_no_process_shows_the_secret_to_other_accounts(bot_with_action_server: Bot) -> None:
+    bot = bot_with_action_server
     family = [bot.process.pid, *(c.pid for c in psutil.Process(bot.process.pid).children(True))]
     assert len(family) >= 5
     secret = bot.environment["MEDASSIST_INTERNAL_SECRET"]
@@ -153,7 +154,8 @@ def test_no_process_shows_the_secret_to_other_accounts(bot: Bot) -> None:
         assert secret.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def test_no_log_holds_the_secret(bot: Bot, sender: str) -> None:
+def test_no_log_holds_the_secret(bot_with_action_server: Bot, sender: str) -> None:
+    bot = bot_with_action_server
     bot.say("can i crush my tablets", sender)
     secret = bot.environment["MEDASSIST_INTERNAL_SECRET"]
     logs = sorted((bot.settings.var / "logs").glob("*.log"))
@@ -167,7 +169,10 @@ def test_what_is_kept_is_readable_by_its_owner_alone(bot: Bot) -> None:
     assert [str(path) for path in kept if path.stat().st_mode & 0o077] == []
 
 
-def test_an_answer_passes_the_guarded_action_server(bot: Bot, sender: str) -> None:
+def test_an_answer_passes_the_guarded_action_server(
+    bot_with_action_server: Bot, sender: str
+) -> None:
+    bot = bot_with_action_server
     said = " ".join(reply.get("text", "") for reply in bot.say("what is baclofen for", sender))
     assert "can't look that up" not in said
     assert "baclofen" in said.lower()
