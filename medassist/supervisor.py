@@ -32,6 +32,12 @@ START_SECONDS = 240
 STOP_SECONDS = 8
 """How long a server may take to end by itself before it is killed."""
 
+LOOK_SECONDS = 10.0
+"""How often it is looked whether a running server still answers."""
+
+MOST_SILENCES = 6
+"""So many times in a row it may not answer before it counts as hanging, and is started again."""
+
 RESTART_SECONDS = 2
 """A server that ends sooner after its start than this is not started again at once."""
 
@@ -60,10 +66,14 @@ class Server:
     port_setting: str = ""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    looked_at: float = 0.0
+    silences: int | None = None
+    """How often in a row it did not answer; None until it has answered since its start."""
 
     def start(self) -> None:
         """Start the process in a group of its own; its output goes to its log file."""
-        self.started_at = time.monotonic()
+        self.started_at = self.looked_at = time.monotonic()
+        self.silences = None
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -82,9 +92,24 @@ class Server:
             return not self.ended()
         try:
             address = address_of(self.environment.get("SANIC_HOST", LOOPBACK), self.port)
-            return httpx.get(address + self.health, timeout=2).is_success
+            return httpx.get(address + self.health, timeout=2, verify=False).is_success
         except httpx.HTTPError:
             return False
+
+    def hangs(self) -> bool:
+        """Whether it lives, has answered before, and has not answered for a minute.
+
+        It is asked now and then only, however often this is called.
+        """
+        now = time.monotonic()
+        if self.port is None or now < self.looked_at + LOOK_SECONDS:
+            return False
+        self.looked_at = now
+        if self.healthy():
+            self.silences = 0
+        elif self.silences is not None:
+            self.silences += 1
+        return (self.silences or 0) >= MOST_SILENCES
 
     def ended(self) -> bool:
         """Whether the process is gone."""
@@ -304,7 +329,7 @@ def run(
     stop_requested: Callable[[], bool],
     tidy: Callable[[], None] = lambda: None,
 ) -> None:
-    """Start all, call `ready` once they are healthy, restart any that ends, until asked to stop.
+    """Start all, call `ready` once they are healthy, restart any that ends or hangs, until asked.
 
     `tidy` is called again and again meanwhile.
 
@@ -332,6 +357,10 @@ def run(
             for server in wanted:
                 if server.ended() and time.monotonic() > server.started_at + RESTART_SECONDS:
                     print(f"The {server.name} ended; starting it again.", flush=True)
+                    server.start()
+                elif server.hangs():
+                    print(f"The {server.name} does not answer; starting it again.", flush=True)
+                    server.stop()
                     server.start()
             tidy()
             time.sleep(0.5)

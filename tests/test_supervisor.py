@@ -17,7 +17,7 @@ from medassist import supervisor
 from medassist.cases.clinic_file import ClinicFileError
 from medassist.settings import ROOT, Settings, SettingsError, load_settings
 from medassist.storage.database import migrate, open_database
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 
 
 @pytest.fixture
@@ -106,6 +106,39 @@ def test_a_worker_whose_supervisor_was_killed_ends_by_itself(
         assert wait_until(lambda: starts(worker) == 1)
         killed.kill()
     assert wait_until(lambda: not lives(pid))
+
+
+def test_a_server_that_hangs_is_started_again_and_one_that_starts_slowly_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(supervisor, "MOST_SILENCES", 2)
+    port = free_port()
+    slow = (
+        "import sys, time, http.server; time.sleep(3); "
+        "http.server.test(http.server.SimpleHTTPRequestHandler, "
+        "port=int(sys.argv[1]), bind='127.0.0.1')"
+    )
+    command = [sys.executable, "-c", slow, str(port)]
+    server = supervisor.Server("slow server", command, port, "/", tmp_path / "server.log")
+    stop, ready = threading.Event(), threading.Event()
+    running = threading.Thread(target=supervisor.run, args=([server], ready.set, stop.is_set))
+    running.start()
+    try:
+        assert ready.wait(30)
+        assert server.process is not None
+        assert wait_until(lambda: server.silences == 0)
+        first = server.process.pid
+        os.kill(first, signal.SIGSTOP)
+        assert wait_until(lambda: server.process is not None and server.process.pid != first)
+        second = server.process.pid
+        assert wait_until(lambda: server.silences == 0)  # it took its time, and was let
+        assert server.process.pid == second
+    finally:
+        stop.set()
+        running.join(60)
+    assert not lives(first)
+    assert capsys.readouterr().out == "The slow server does not answer; starting it again.\n"
 
 
 def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
