@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import logging
 import os
 import sys
-import uuid
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 from medassist.dialogue.left_out import (
@@ -92,22 +89,14 @@ def main() -> None:
             leave_out_networks()
     import rasa.core.actions.action
     from rasa.__main__ import main as rasa_main
-    from rasa.shared.nlu.constants import TEXT
-    from rasa.shared.nlu.training_data import training_data
-    from rasa.shared.nlu.training_data.message import Message
-    from rasa.shared.nlu.training_data.training_data import TrainingData
 
     from medassist.dialogue.once import answer_each_message_once
     from medassist.dialogue.own_actions import run_actions_here
     from medassist.dialogue.patience import wait_for_the_action_server
+    from medassist.dialogue.training_cost import spare_work_with_examples
 
     rasa.core.actions.action.DEFAULT_REQUEST_TIMEOUT = ACTION_SECONDS
-    # Rasa digests every example of the data after each step, for a cache of steps that we never
-    # use (`--force`), and to tell duplicates apart; and it copies all of them four times, with all
-    # that hangs on each. The first took half of a training's time, the second a tenth.
-    TrainingData.fingerprint = lambda self: uuid.uuid4().hex
-    Message.__hash__ = lambda self: hash(self.get(TEXT))
-    training_data.copy = SimpleNamespace(copy=copy.copy, deepcopy=copy.copy)
+    spare_work_with_examples()
     logging.getLogger("medassist").setLevel(logging.INFO)
     if serving:
         from medassist.dialogue.watched import watch

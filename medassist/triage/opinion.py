@@ -17,22 +17,22 @@ from dataclasses import replace
 
 from .findings import Assessment, Level, Opinion
 
-ORDINARY = 0.9
+ORDINARY = 0.8
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
-SURE, SURE_IF_ORDINARY = 0.2, 0.4
+SURE, SURE_IF_ORDINARY = 0.2, 0.32
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT, DOUBT_IF_ORDINARY = 0.08, 0.25
+DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.15
 """Score of an emergency from which the person is asked whether somebody is in danger."""
-URGENT, URGENT_IF_ORDINARY = 0.25, 0.5
+URGENT, URGENT_IF_ORDINARY = 0.15, 0.35
 """Score of at least `urgent` from which a message is urgent."""
-DISMISSED = 0.08
+DISMISSED = 0.2
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
 IMPOSSIBLE = 0.01
 """Score of an emergency below which, in an ordinary message, a sign found by the rules is only
 named and nobody is asked ("bupropion seizures risk"): two readers against one."""
 NOT_URGENT = 0.01
 """Score of at least `urgent` below which one urgent sign found by the rules is set aside."""
-PASSAGE_SURE, PASSAGE_DOUBT, PASSAGE_DOUBT_IF_ORDINARY = 0.9, 0.3, 0.7
+PASSAGE_SURE, PASSAGE_DOUBT, PASSAGE_DOUBT_IF_ORDINARY = 0.95, 0.3, 0.7
 """As SURE and DOUBT, for one passage of a long message: what stands around it may turn it."""
 READER = "second_reader"
 """`rule_id` of an assessment that the second reader decided."""

@@ -98,6 +98,36 @@ def test_within_a_day_fine_now_is_still_an_emergency(say: Say) -> None:
     assert say("he had a seizure this morning, he's fine now").level is Level.EMERGENCY
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "been taking it since 2019 and my lips are swelling",
+        "surgery two years ago, pump alarm, seeing things",
+        "my son had his tonsils out two weeks ago and is coughing up blood",
+        "stopped smoking years ago, crushing chest pain",
+        "lost my job last month and took all my pills",
+        "my face is drooping, had a stroke ten years ago",
+        "my dad who had a stroke last year cant breathe",
+        "dad died last year and i want to join him",
+    ],
+)
+def test_what_was_long_ago_does_not_hide_what_happens_now(say: Say, words: str) -> None:
+    assert say(words).level is Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "had anaphylaxis to penicillin years ago and stopped breathing. can i have cefalexin",
+        "i took an overdose last year and ended up in hospital, is it safe to start",
+        "in 2012 i overdosed on it and spent a week in a coma. can i take it again",
+        "had chest pains 3 years ago, all clear",
+    ],
+)
+def test_a_story_of_long_ago_stays_one_to_its_end(say: Say, words: str) -> None:
+    assert say(words).level is not Level.EMERGENCY
+
+
 def test_long_ago_and_over_is_routine(say: Say) -> None:
     assert say("i had a seizure in 2009, can i take baclofen").level is Level.ROUTINE
 

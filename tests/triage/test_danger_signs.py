@@ -58,7 +58,7 @@ def test_a_bare_danger_word_is_an_emergency(say: Say, word: str) -> None:
     [
         "he is a skilled carpenter", "turn the heating up", "my hearing aid broke", "rebreather mask size",
         "the assuicide typo in my email address", "chest of drawers", "a fitting end to the film",
-        "we drove through a chestnut wood", "the deadline is friday", "heartening news", "breathtaking view",
+        "we drove through a chestnut wood", "the deadline is friday", "two sertraline 50s instead of one", "heartening news", "breathtaking view",
     ],
 )  # fmt: skip
 def test_no_danger_is_found_inside_other_words(say: Say, words: str) -> None:
@@ -71,7 +71,8 @@ def test_no_danger_is_found_inside_other_words(say: Say, words: str) -> None:
         "seziure", "cant breath", "halucinating", "she overdoesd", "un conscious", "icantbreathe help",
         "i can t breathe", "i can’t breathe", "I CANNOT BREATHE", "i cаn't breathe",  # Cyrillic a
         "heeeelp i caaaant breathe", "c a n t breathe", "s u i c i d e", "suic1de", "k*ll myself",
-        "his breething stopped", "anafilaxis", "chset pain", "he is unconshus", "0verdose",
+        "his breething stopped", "anafilaxis", "chset pain", "he is unconshus", "0verdose", "s0s",
+        "she cannae breathe", "he isnae waking up",
     ],
 )  # fmt: skip
 def test_danger_is_found_however_it_is_typed(say: Say, words: str) -> None:
