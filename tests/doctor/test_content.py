@@ -49,6 +49,29 @@ def test_unknown_opening_hours_are_warned_of_and_bad_ones_are_a_problem(
     assert "time_zone" in said
 
 
+def test_of_several_clinics_each_is_named_with_the_number_it_says(
+    doctor: Callable[..., Report], data: Path
+) -> None:
+    days = "monday tuesday wednesday thursday friday saturday sunday".split()
+    hours = "{" + ", ".join(f"{day}: 9:00-17:00" for day in days) + "}"
+    clinics = (
+        "clinics:\n"
+        "  - {id: boston, name: Boston Clinic, region: US, time_zone: America/New_York,"
+        " hours: unknown, reached_by: {sms: ['+15550100100']}}\n"
+        "  - {id: leeds, name: Leeds Surgery, region: UK, time_zone: Europe/London,"
+        f" hours: {hours}, reached_by: {{sms: ['+15550100200']}}}}\n"
+    )
+    file = data / "clinic.yml"
+    file.write_text(clinics)
+    report = doctor("clinic", MEDASSIST_DATA=str(data))
+    assert "hours of Boston Clinic are unknown" in report.line("WARNING", "clinic file")
+    assert report.line("OK", "clinic file").startswith("Leeds Surgery, Europe/London")
+    assert report.line("OK", "clinic file").endswith("says 999.")
+    file.write_text(clinics.replace("+15550100200", "+15550100100"))
+    said = doctor("clinic", MEDASSIST_DATA=str(data)).line("PROBLEM", "clinic file")
+    assert said.endswith("+15550100100 is boston's already")
+
+
 def test_a_model_made_of_other_data_is_a_problem(doctor: Callable[..., Report], data: Path) -> None:
     file = data / "medicines" / "baclofen.yml"
     words = file.read_text(encoding="utf-8")
