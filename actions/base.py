@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -24,8 +25,17 @@ from medassist.storage.tables import now
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = 16
+"""Actions that may run at the same time, in threads of their own: those that hang on a silent
+database must not keep Rasa's from looking up the front door's name."""
+
 SECONDS = 5.0
 """How long an action may take before the person gets an honest word instead."""
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="action")
 
 
 @lru_cache(maxsize=1)
@@ -102,7 +112,7 @@ class GuardedAction(Action):
         loop = asyncio.get_running_loop()
         try:
             events = await asyncio.wait_for(
-                loop.run_in_executor(None, self.reply, own, tracker), SECONDS
+                loop.run_in_executor(_threads(), self.reply, own, tracker), SECONDS
             )
         except Exception as error:  # an SDK traceback would carry the person's words
             with in_conversation(tracker.sender_id):

@@ -96,6 +96,17 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def is_here(url: str) -> bool:
+    """Whether an address leads to this machine's loopback."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _host(env: Mapping[str, str]) -> str:
     host = env.get("MEDASSIST_HOST", "").strip() or LOOPBACK
     try:

@@ -22,7 +22,7 @@ from typing import NoReturn
 import httpx
 
 from medassist.log_files import LogFiles
-from medassist.scaling_settings import address_of
+from medassist.scaling_settings import address_of, is_here
 from medassist.settings import LOOPBACK, ROOT, Settings, SettingsError, load_settings
 from medassist.web.limits import UVICORN_LIMITS
 
@@ -33,10 +33,11 @@ STOP_SECONDS = 8
 """How long a server may take to end by itself before it is killed."""
 
 LOOK_SECONDS = 10.0
-"""How often it is looked whether a running server still answers."""
+"""How often it is looked whether a running server still answers, and how long it may take to."""
 
-MOST_SILENCES = 6
-"""So many times in a row it may not answer before it counts as hanging, and is started again."""
+MOST_SILENCES = 12
+"""So many times in a row it may not answer before it counts as hanging, and is started again.
+Two minutes: one that has too much to do is slow, and must not lose what it has in memory."""
 
 RESTART_SECONDS = 2
 """A server that ends sooner after its start than this is not started again at once."""
@@ -86,18 +87,18 @@ class Server:
                 start_new_session=True,
             )
 
-    def healthy(self) -> bool:
-        """Whether it answers its health address."""
+    def healthy(self, seconds: float = 2.0) -> bool:
+        """Whether it answers its health address in time."""
         if self.port is None:
             return not self.ended()
         try:
             address = address_of(self.environment.get("SANIC_HOST", LOOPBACK), self.port)
-            return httpx.get(address + self.health, timeout=2, verify=False).is_success
+            return httpx.get(address + self.health, timeout=seconds, verify=False).is_success
         except httpx.HTTPError:
             return False
 
     def hangs(self) -> bool:
-        """Whether it lives, has answered before, and has not answered for a minute.
+        """Whether it lives, has answered before, and has not answered for two minutes.
 
         It is asked now and then only, however often this is called.
         """
@@ -105,7 +106,7 @@ class Server:
         if self.port is None or now < self.looked_at + LOOK_SECONDS:
             return False
         self.looked_at = now
-        if self.healthy():
+        if self.healthy(LOOK_SECONDS):
             self.silences = 0
         elif self.silences is not None:
             self.silences += 1
@@ -153,6 +154,11 @@ def check(settings: Settings) -> None:
     A bad alert target or clinic file, or an open address without a secret of its own.
     """
     require_secret_if_open(settings)
+    if settings.action_url and not settings.action_port and is_here(settings.action_url):
+        raise SettingsError(
+            "MEDASSIST_ACTION_URL is on this machine, where no action server would be started. Set "
+            "MEDASSIST_ACTION_PORT instead, or neither: then Rasa runs the actions itself."
+        )
     check_alerts(settings)
 
 
@@ -391,9 +397,10 @@ def main(model: Path) -> None:
     signal.signal(signal.SIGTERM, stop)
     settings = load_settings()
     wanted = servers(settings, model)
-    logs = LogFiles([server.log for server in wanted], settings.operations.keep_logs_days)
+    logs = {server.log for server in wanted} | set((settings.var / "logs").glob("*.log"))
+    tidy = LogFiles(sorted(logs), settings.operations.keep_logs_days).tidy
     try:
-        run(wanted, lambda: say_ready(settings), lambda: stopping, logs.tidy)
+        run(wanted, lambda: say_ready(settings), lambda: stopping, tidy)
     except StartError as error:
         print(f"medassist: {error}", file=sys.stderr)
         raise SystemExit(1) from None

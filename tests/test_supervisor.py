@@ -148,6 +148,14 @@ def test_an_alert_target_that_cannot_be_used_stops_the_start(tmp_path: Path) -> 
     assert "hush" not in str(caught.value)
 
 
+def test_an_action_server_here_that_nobody_would_start_stops_the_start(tmp_path: Path) -> None:
+    here = {"MEDASSIST_VAR": str(tmp_path), "MEDASSIST_ACTION_URL": "http://127.0.0.1:5055"}
+    with pytest.raises(SettingsError, match="MEDASSIST_ACTION_PORT instead"):
+        supervisor.check(load_settings(here))
+    supervisor.check(load_settings({**here, "MEDASSIST_ACTION_PORT": "5055"}))
+    supervisor.check(load_settings({**here, "MEDASSIST_ACTION_URL": "http://actions:5055"}))
+
+
 def test_a_clinic_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "safety").symlink_to(ROOT / "data" / "safety")
     (tmp_path / "clinic.yml").write_text("name: us\ntime_zone: Mars/Base\nhours: {}\n")

@@ -50,7 +50,7 @@ class QueueEntry:
 
     @property
     def erased(self) -> bool:
-        """Whether the patient's words were removed at their wish."""
+        """Whether the patient's words were removed, by the patient or the clinic."""
         return self.words is None
 
 

@@ -14,10 +14,11 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding, is_here
+from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding
 from medassist.medicines.answers import Answers, digest_of, stored_content
 from medassist.medicines.files import MedicineFileError, read_medicines
 from medassist.medicines.reviews import FILE_APPROVED
+from medassist.scaling_settings import is_here
 from medassist.settings import Settings, SettingsError
 from medassist.staff.accounts import all_accounts
 from medassist.storage.database import migration_config, open_database

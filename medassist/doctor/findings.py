@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from medassist.settings import Settings
 
@@ -32,17 +30,6 @@ class Finding:
 
 Check = Callable[[Settings], Iterator[Finding]]
 """Looks at one thing."""
-
-
-def is_here(url: str) -> bool:
-    """Whether an address leads to this machine's loopback."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def in_short(error: BaseException) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 from packaging.requirements import InvalidRequirement, Requirement
 
-from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding, is_here
+from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding
+from medassist.scaling_settings import is_here
 from medassist.settings import LOOPBACK, ROOT, Settings, files_of_settings
 
 LOCKS = ("requirements.lock", "requirements-encoder.lock")

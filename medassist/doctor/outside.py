@@ -11,7 +11,8 @@ import httpx
 import redis
 
 from medassist.cases.alert_targets import senders
-from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding, in_short, is_here
+from medassist.doctor.findings import OK, PROBLEM, WARNING, Finding, in_short
+from medassist.scaling_settings import is_here
 from medassist.settings import Settings, SettingsError
 
 SECONDS = 4.0

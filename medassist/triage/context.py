@@ -52,9 +52,12 @@ LEADS = frozenset(
 FAR = 60
 """Words beyond which a cue is not looked at; keeps the time linear."""
 MOST_MESSAGE_CUES = 5
-UNABLE = frozenset({"cannot", "wont", "isnt"})
+IS_SO = frozenset({"is", "are", "am", "keeps", "cannot", "wont", "isnt"})
 PAST = frozenset("was were had went fell got did couldnt wasnt could".split())
-TAKING = frozenset("swallowed downed popped gulped necked".split())
+ENDING_LIKE_PAST = frozenset(
+    "swallowed downed popped gulped necked collapsed fainted passed confused".split()
+)
+"""What happens now is told so too: "collapsed", "swallowed the lot"."""
 GOING_ON = frozenset({"and", "but", "so", "then", "cause", "because"})
 CONJUNCTIONS = frozenset({"and", "or", "then", "will", "that"})
 
@@ -235,7 +238,7 @@ class ContextReader:
         words = self._text.words
         after = cue.last <= first
         told = {word.plain for word in words[max(cue.last, first - 1) if after else first : last]}
-        if after and told & UNABLE:
+        if after and told & IS_SO:
             return True
         if cue.rule.context == "family":
             return False
@@ -248,7 +251,8 @@ class ContextReader:
             return True
         # "had a reaction years ago and stopped breathing" goes on; "lost my job last year and
         # took all my pills" may not.
-        past = any(word in PAST or word.endswith("ed") for word in told - TAKING)
+        own = {word.plain for word in words[first:last]} - ENDING_LIKE_PAST
+        past = any(word in PAST or word.endswith("ed") for word in own)
         return after and happening and not past and self._is_told(cue)
 
     def _is_told(self, cue: Cue) -> bool:

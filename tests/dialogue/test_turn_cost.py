@@ -116,6 +116,18 @@ CONVERSATIONS = {
         ),
         *said("report_overdose", ("level", "emergency")),
     ],
+    "a session that began anew": [
+        *said("report_emergency", ("level", "emergency")),
+        ActionExecuted("action_answer"),
+        ActionExecuted("action_session_start"),
+        SessionStarted(),  # takes the slots back
+        *(
+            event
+            for _ in range(6)
+            for event in (*said("ask_dose"), ActionExecuted("action_answer"))
+        ),
+        *said("ask_uses"),
+    ],
 }
 
 
@@ -164,6 +176,14 @@ def test_the_latest_turns_end_in_the_same_states(domain: Domain) -> None:
     assert 4 <= len(found) < len(wanted) / 2
     assert found[-4:] == wanted[-4:]
     assert (whole.current_slot_values(), list(whole.events)) == (slots, events)
+
+
+def test_a_session_that_began_anew_has_forgotten_the_slots_before_it(domain: Domain) -> None:
+    whole = tracker_of(domain, CONVERSATIONS["a session that began anew"])
+    found, wanted = latest_states(whole, domain, 3), domain.states_for_tracker_history(whole)
+    assert found is not None
+    assert found[-3:] == wanted[-3:]
+    assert "level" not in found[-1].get("slots", {})
 
 
 def test_a_conversation_that_was_paused_is_looked_at_as_a_whole(domain: Domain) -> None:

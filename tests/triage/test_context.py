@@ -109,6 +109,11 @@ def test_within_a_day_fine_now_is_still_an_emergency(say: Say) -> None:
         "my face is drooping, had a stroke ten years ago",
         "my dad who had a stroke last year cant breathe",
         "dad died last year and i want to join him",
+        "my dad had a stroke last year and is having a seizure",
+        "my mum who had a heart attack last year is unconscious",
+        "crushing chest pain, stopped smoking years ago",
+        "had a stent two years ago, collapsed, unresponsive",
+        "had a seizure, stopped baclofen three weeks ago",
     ],
 )
 def test_what_was_long_ago_does_not_hide_what_happens_now(say: Say, words: str) -> None:

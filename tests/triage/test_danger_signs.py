@@ -56,6 +56,20 @@ def test_a_bare_danger_word_is_an_emergency(say: Say, word: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        "I'm going to take the lot, no one will miss me", "he only moans at us when we shake him",
+        "he is just moaning", "baclofen pump alarming, fits since this morning",
+        "I can't lie flat, I breathe better sitting up", "can't talk and breathe normally",
+        "won't stop bleeding, need it sorted", "she waves and smiles, there is no one there",
+        "bloods all over the floor",
+    ],
+)  # fmt: skip
+def test_words_of_a_look_alike_beside_a_sign_do_not_hide_it(say: Say, words: str) -> None:
+    assert say(words).level is Level.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         "he is a skilled carpenter", "turn the heating up", "my hearing aid broke", "rebreather mask size",
         "the assuicide typo in my email address", "chest of drawers", "a fitting end to the film",
         "we drove through a chestnut wood", "the deadline is friday", "two sertraline 50s instead of one", "heartening news", "breathtaking view",

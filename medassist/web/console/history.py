@@ -29,7 +29,7 @@ EVENT_WORDS = {
     "undelivered": "A message did not reach the patient",
     "opted_out": "The patient sent STOP: no message reaches them",
     "opted_in": "The patient sent START: messages reach them again",
-    "erased": "The patient had their words deleted",
+    "erased": "The patient’s words were deleted",
 }
 """What happened, in words for staff."""
 
@@ -62,7 +62,7 @@ def history_line(event: Mapping[str, Any]) -> HistoryLine:
     elif name == "undelivered" and detail.get("reason"):
         what += f": {detail['reason']}"
     if detail.get("erased"):
-        text = "The patient’s words were erased at their wish."
+        text = "The patient’s words were erased."
     else:
         text = str(detail.get("text") or detail.get("words") or "")
     level = str(detail.get("level") or "") if name in LEVELLED else ""

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medassist.cases.cases import Case, open_cases
+from medassist.cases.handovers import current
 from medassist.privacy.erasure import StillWaitingError, erase, receipts
 from medassist.privacy.export import as_json, held_of
 from medassist.staff.sessions import Staff
@@ -16,6 +17,10 @@ from medassist.web.console.shell import Console, StaffRoute
 
 NOT_SURE = "Nothing was deleted: please tick the box that says you are sure."
 EMERGENCY = "Nothing was deleted: an emergency is still open. Close it first, or tick its box."
+HELD = (
+    "Nothing was deleted: staff are talking with this patient. End that first, or the robot would "
+    "answer in their place."
+)
 WAITING = (
     "Nothing was deleted: a message still waits to be read or sent. "
     "Try again in a minute, or tick the box that drops it."
@@ -67,6 +72,8 @@ class PatientData:
             return self._page(request, staff, case, NOT_SURE)
         if self._has_open_emergency(case) and not text_of(request, "even_emergency"):
             return self._page(request, staff, case, EMERGENCY)
+        if current(self._engine, case.conversation):
+            return self._page(request, staff, case, HELD)
         even_waiting = bool(text_of(request, "even_waiting"))
         try:
             receipt = erase(

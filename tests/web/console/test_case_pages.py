@@ -116,10 +116,10 @@ def test_an_erased_case_stays_in_the_queue_without_words(
     del rasa.events[sender]
     assert "The words were erased" in nurse.get("/staff").text
     page = nurse.get(f"/staff/cases/{case}").text
-    assert "had this chat erased" in page
+    assert "This chat was erased" in page
     assert "cant stay awake" not in page
     assert 'id="reply"' not in page
-    assert "had this chat erased" in nurse.get(f"/staff/cases/{case}/sheet").text
+    assert "This chat was erased" in nurse.get(f"/staff/cases/{case}/sheet").text
 
 
 def test_an_empty_queue_says_so(nurse: StaffMember) -> None:

@@ -93,7 +93,7 @@ def test_an_administrator_deletes_every_word_and_the_fact_the_receipt_and_the_en
         page = admin.get(page_of(case)).text
         assert receipt.number in page
         assert f'href="/staff/cases/{case}"' in page
-    assert "had this chat erased" in admin.get(f"/staff/cases/{case}").text
+    assert "This chat was erased" in admin.get(f"/staff/cases/{case}").text
 
 
 def test_nothing_of_another_patient_is_deleted(
@@ -156,10 +156,19 @@ def test_an_open_emergency_wants_a_tick_of_its_own(
     assert 'name="even_emergency"' in admin.get(page_of(emergency)).text
     assert_refused(admin.post(page_of(emergency), **SURE), 409, "an emergency is still open")
     assert_all_is_there(engine, tracker)
+    handovers.end(engine, "sms-1", "staff")
     done = admin.post(page_of(emergency), **EVEN_AN_EMERGENCY)
     assert done.status_code == 303
     assert holding(NAME, engine, tracker) == []
     assert find_case(engine, emergency).status == "open"
+
+
+def test_while_staff_talk_with_the_patient_nothing_is_deleted(
+    admin: StaffMember, engine: Engine, tracker: Engine, emergency: int
+) -> None:
+    answer = admin.post(page_of(emergency), **EVEN_AN_EMERGENCY)
+    assert_refused(answer, 409, "staff are talking with this patient")
+    assert_all_is_there(engine, tracker)
 
 
 def test_a_message_that_waits_wants_a_tick_of_its_own(
