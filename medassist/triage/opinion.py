@@ -21,9 +21,9 @@ ORDINARY = 0.8
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
 SURE, SURE_IF_ORDINARY = 0.2, 0.32
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.15
+DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.25
 """Score of an emergency from which the person is asked whether somebody is in danger."""
-URGENT, URGENT_IF_ORDINARY = 0.15, 0.35
+URGENT, URGENT_IF_ORDINARY = 0.2, 0.4
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.2
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
