@@ -36,7 +36,10 @@ _WORDING: list[dict[str, Any]] = [
     {"name": "CountVectorsFeaturizer", "analyzer": "char_wb", "min_ngram": 1, "max_ngram": 4},
 ]
 _NGRAMS = [part for part in _WORDING if "Tokenizer" in part["name"] or "Count" in part["name"]]
-_ENCODER: list[dict[str, Any]] = [{"name": "medassist.nlu.encoder.SentenceEncoder"}]
+_ENCODER: list[dict[str, Any]] = [
+    {"name": "medassist.nlu.encoder.SentenceEncoder"},
+    {"name": "medassist.nlu.encoder.SentenceMeaning"},
+]
 _DIET: list[dict[str, Any]] = [{"name": "DIETClassifier", "epochs": 100}]
 _LINEAR: list[dict[str, Any]] = [{"name": "LogisticRegressionClassifier", "max_iter": 1000}]
 _DOUBT: list[dict[str, Any]] = [

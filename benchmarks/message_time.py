@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quiet import silence_logs
+from medassist.dialogue.early_reading import read_while_the_conversation_is_fetched
 from medassist.dialogue.own_actions import run_actions_here
 from medassist.dialogue.turn_cost import spare_repeated_work
 
@@ -68,6 +69,7 @@ def time_of_parts(
     os.environ["MEDASSIST_VAR"] = str(var)
     silence_logs()
     spare_repeated_work()
+    read_while_the_conversation_is_fetched()
     run_actions_here()
     import rasa.core.actions.action as actions
     from rasa.core.agent import load_agent

@@ -143,6 +143,7 @@ class ConversationStore(SQLTrackerStore):
         _alone(url, lambda: self._make_tables(url, domain, event_broker))
         self._unsaved = Unsaved()
         self._unread: Set[Text] = set()
+        self._nothing_stored = ("", 0)
         self._left_alone_until = 0.0
         self._catching_up: Optional["asyncio.Task[None]"] = None
 
@@ -191,6 +192,7 @@ class ConversationStore(SQLTrackerStore):
             self._unread.add(sender_id)
             raise
         if not needed:
+            self._nothing_stored = (sender_id, times)
             return None
         events = [json.loads(data) for data in needed]
         tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
@@ -267,6 +269,10 @@ class ConversationStore(SQLTrackerStore):
             with self.engine.begin() as connection:
                 erase_stored(connection, tracker.sender_id)
             self._unsaved.drop(tracker.sender_id)
+            return
+        sender, times = self._nothing_stored
+        if not tracker.events and sender == tracker.sender_id:
+            Stored(0, times).put_on(tracker)  # Rasa stores a new conversation before its first turn
             return
         if Stored.of(tracker) is None and tracker.sender_id in self._unread:
             Stored(0).put_on(tracker)  # begun without what is stored: all of it is new

@@ -26,11 +26,13 @@ from medassist.metrics import (
 
 STEP_OF_PART = {
     "MedicineRecognizer": "recognise",
-    "SentenceEncoder": "encode",
     "TopicClassifier": "classify",
     "TriageGate": "triage",
 }
-"""The parts of the pipeline that are timed, by their class, with their step."""
+"""The parts of the pipeline that are timed, by their class, with their step.
+
+The encoder, which works in a thread of its own, is timed where it is begun (`early_reading`).
+"""
 
 FALLBACK = "nlu_fallback"
 """The intent of a message that was not understood."""

@@ -99,11 +99,13 @@ def main() -> None:
     spare_work_with_examples()
     logging.getLogger("medassist").setLevel(logging.INFO)
     if serving:
+        from medassist.dialogue.early_reading import read_while_the_conversation_is_fetched
         from medassist.dialogue.watched import watch
 
         collect_no_garbage_of_the_start()
         close_doors(own_secret())
         spare_repeated_work()
+        read_while_the_conversation_is_fetched()
         answer_each_message_once()
         wait_for_the_action_server()
         if settings.action_url is None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Text, Tuple
 
 if TYPE_CHECKING:
+    from rasa.engine.runner.dask import DaskGraphRunner
     from rasa.shared.core.domain import Domain, State
     from rasa.shared.core.events import Event
     from rasa.shared.core.slots import Slot
@@ -28,6 +29,10 @@ _ORDINARY = {
 """Kinds of events that a conversation is made of, as a rule: none takes back an earlier one."""
 
 
+NODES_DONE = "nodes_done"
+"""Attribute of a message: the outputs of the graph's nodes that have run for it already."""
+
+
 def spare_repeated_work() -> None:
     """To be called once, before Rasa serves."""
     check_plain_replies_quickly()
@@ -37,6 +42,7 @@ def spare_repeated_work() -> None:
     copy_trackers_without_replay()
     try_only_rules_that_can_apply()
     show_rules_the_latest_turns()
+    see_once_that_the_domain_is_not_empty()
 
 
 def is_plain_reply(result: object) -> bool:
@@ -87,30 +93,38 @@ def look_up_kinds_of_events_once() -> None:
     Event.resolve_by_type = staticmethod(lru_cache(maxsize=None)(Event.resolve_by_type))
 
 
+def order_of_nodes(
+    runner: DaskGraphRunner, targets: Tuple[Text, ...]
+) -> List[Tuple[Text, List[Text]]]:
+    """Each node that the targets need, after those whose outputs it takes; worked out once."""
+    orders: Dict[Tuple[Text, ...], Any] = runner.__dict__.setdefault("_orders", {})
+    if targets in orders:
+        return orders[targets]
+    schema = runner._graph_schema.minimal_graph_schema(list(targets))
+    found: Dict[Text, List[Text]] = {}
+
+    def add(name: Text) -> None:
+        if name in found or name not in schema.nodes:
+            return
+        needs = list(schema.nodes[name].needs.values())
+        for needed in needs:
+            add(needed)
+        found[name] = needs
+
+    for target in targets:
+        add(target)
+    return orders.setdefault(targets, list(found.items()))
+
+
 def run_graph_directly() -> None:
-    """Call the components of the trained graph in their order, which is worked out once.
+    """Call the components of the trained graph in their order.
 
     Rasa hands the graph to a scheduler for work on many machines, three times a message.
+    What `early_reading` did for a message already is not done again.
     """
+    from rasa.engine.constants import PLACEHOLDER_MESSAGE
     from rasa.engine.exceptions import GraphRunError
     from rasa.engine.runner.dask import DaskGraphRunner
-
-    def order(runner: DaskGraphRunner, targets: Tuple[Text, ...]) -> List[Tuple[Text, List[Text]]]:
-        """Each node that the targets need, after those whose outputs it takes."""
-        schema = runner._graph_schema.minimal_graph_schema(list(targets))
-        found: Dict[Text, List[Text]] = {}
-
-        def add(name: Text) -> None:
-            if name in found or name not in schema.nodes:
-                return
-            needs = list(schema.nodes[name].needs.values())
-            for needed in needs:
-                add(needed)
-            found[name] = needs
-
-        for target in targets:
-            add(target)
-        return list(found.items())
 
     def run(
         self: DaskGraphRunner,
@@ -118,13 +132,13 @@ def run_graph_directly() -> None:
         targets: Optional[List[Text]] = None,
     ) -> Dict[Text, Any]:
         wanted = tuple(targets or self._graph_schema.target_names)
-        orders: Dict[Tuple[Text, ...], Any] = self.__dict__.setdefault("_orders", {})
-        if wanted not in orders:
-            orders[wanted] = order(self, wanted)
         done: Dict[Text, Any] = {name: (name, value) for name, value in (inputs or {}).items()}
+        for message in (inputs or {}).get(PLACEHOLDER_MESSAGE, ()):
+            done.update(getattr(message, NODES_DONE, {}))
         try:
-            for name, needs in orders[wanted]:
-                done[name] = self._instantiated_nodes[name](*(done.get(n, n) for n in needs))
+            for name, needs in order_of_nodes(self, wanted):
+                if name not in done:
+                    done[name] = self._instantiated_nodes[name](*(done.get(n, n) for n in needs))
         except RuntimeError as error:
             raise GraphRunError("Error running runner.") from error
         return {target: done[target][1] for target in wanted}
@@ -302,3 +316,18 @@ def show_rules_the_latest_turns() -> None:
         return latest
 
     RulePolicy._prediction_states = states
+
+
+def see_once_that_the_domain_is_not_empty() -> None:
+    """Remember it; Rasa makes an empty domain for each message to compare its own with."""
+    from rasa.shared.core.domain import Domain
+
+    look = Domain.is_empty
+
+    def is_empty(self: Domain) -> bool:
+        if "_seen_empty" not in self.__dict__:
+            self._seen_empty = look(self)
+        seen: bool = self._seen_empty
+        return seen
+
+    Domain.is_empty = is_empty

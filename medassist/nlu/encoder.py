@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Text
+from concurrent.futures import Future
+from typing import Any, Dict, List, NamedTuple, Optional, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -17,19 +18,28 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from medassist.nlu.medicines import MASKED_TEXT
-from medassist.nlu.minilm import DIMENSIONS, MiniLM, build_encoder, packaged_weights
+from medassist.nlu.minilm import DIMENSIONS, Array, MiniLM, build_encoder, packaged_weights
 from medassist.nlu.parts import with_parts
 
 MEANING_VIEWS = "meaning_views"
 """All that the encoder sees in a message, for the second reader; the first part is the feature."""
+_BEGUN = "meaning_begun"
+
+
+class _Begun(NamedTuple):
+    """The vectors that are being computed for a message and its parts, and which row is its own."""
+
+    encoded: "Future[Array]"
+    row: int
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEncoder(DenseFeaturizer, GraphComponent):
-    """Adds the meaning of the whole message as a dense sentence feature.
+    """Begins to compute the meaning of a message in a thread of its own.
 
-    Its "training" builds the network into the model, so that a trained model needs neither
-    the package with the weights nor the time to prepare them.
+    `SentenceMeaning` adds what comes of it; the components between them work meanwhile. Its
+    "training" builds the network into the model, so that a trained model needs neither the
+    package with the weights nor the time to prepare them.
     """
 
     @classmethod
@@ -85,18 +95,74 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Encode each message, its medicines' names masked."""
+        """Begin to encode each message and its parts, their medicines' names masked."""
         if self._encoder is None:
             return messages
         seen = with_parts(messages)
-        texts = [message.get(MASKED_TEXT) or message.get(TEXT) or "" for message in seen]
-        for message, views in zip(seen, self._encoder.encode(texts)):
-            sentence = views[np.newaxis, :DIMENSIONS]
-            message.add_features(Features(sentence, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
-            message.set(MEANING_VIEWS, views)
+        # A part may be the whole message, or another part.
+        rows = {text: row for row, text in enumerate(dict.fromkeys(map(_seen, seen)))}
+        encoded = self._encoder.begin(list(rows))
+        for message in seen:
+            message.set(_BEGUN, _Begun(encoded, rows[_seen(message)]))
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Encode the examples."""
+        examples = [m for m in training_data.training_examples if m.get(TEXT)]
+        if self._encoder is not None:
+            encoded: Future[Array] = Future()
+            encoded.set_result(self._encoder.encode([_seen(message) for message in examples]))
+            for row, message in enumerate(examples):
+                message.set(_BEGUN, _Begun(encoded, row))
+        return training_data
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+class SentenceMeaning(DenseFeaturizer, GraphComponent):
+    """Adds what the encoder makes of a message as a dense sentence feature, once it is there."""
+
+    @classmethod
+    def required_components(cls) -> List[type]:
+        """The encoder begins."""
+        return [SentenceEncoder]
+
+    @classmethod
+    def validate_config(cls, config: Dict[Text, Any]) -> None:
+        """There is nothing to set."""
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "SentenceMeaning":
+        """Creates the component; it learns nothing."""
+        return cls(execution_context.node_name, config)
+
+    def awaited(self, messages: List[Message]) -> List["Future[Array]"]:
+        """What has to be there before `process` need not wait."""
+        return [message.get(_BEGUN).encoded for message in messages if message.get(_BEGUN)]
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Add the vectors of each message and of its parts."""
+        for message in with_parts(messages):
+            begun: Optional[_Begun] = message.get(_BEGUN)
+            if begun is None:
+                continue
+            views = begun.encoded.result()[begun.row]
+            sentence = views[np.newaxis, :DIMENSIONS]
+            message.add_features(Features(sentence, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
+            message.set(MEANING_VIEWS, views)
+            message.set(_BEGUN, None)
+        return messages
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Add the vectors of the examples."""
         self.process([m for m in training_data.training_examples if m.get(TEXT)])
         return training_data
+
+
+def _seen(message: Message) -> Text:
+    return message.get(MASKED_TEXT) or message.get(TEXT) or ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,9 @@ class MiniLM:
 
     def __init__(self, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a message is small
+        # A message is too small to be shared by threads; the second one is what `begin` works in.
+        options.intra_op_num_threads = 2
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"]
         )
@@ -207,28 +209,64 @@ class MiniLM:
 
         Texts of the same length run together, so that no padding can leak into a result.
         """
+        pieces, batches = self._in_batches(texts)
+        vectors = np.empty((len(texts), VIEWS * DIMENSIONS), dtype=np.float32)
+
+        def run(batch: list[int]) -> None:
+            vectors[batch] = self._session.run(None, _feed(pieces, batch))[0]
+
+        with ThreadPoolExecutor(_CORES) as pool:
+            list(pool.map(run, batches))
+        return _unit(vectors)
+
+    def begin(self, texts: Sequence[str]) -> Future[Array]:
+        """Begin to encode a few texts in another thread; what `encode` returns comes later.
+
+        The thread is the runtime's own: it works while Python does something else.
+        """
+        pieces, batches = self._in_batches(texts)
+        vectors = np.empty((len(texts), VIEWS * DIMENSIONS), dtype=np.float32)
+        encoded: Future[Array] = Future()
+        feeds = [_feed(pieces, batch) for batch in batches]
+        left = len(batches)
+
+        def receive(outputs: Sequence[Array], number: int, error: str) -> None:
+            nonlocal left
+            left -= 1  # one thread runs them one after the other
+            feeds[number].clear()  # until now the runtime reads these arrays, which it does not own
+            if error:
+                if not encoded.done():
+                    encoded.set_exception(EncoderError(error))
+                return
+            vectors[batches[number]] = outputs[0]
+            if not left and not encoded.done():
+                encoded.set_result(_unit(vectors))
+
+        for number, feed in enumerate(feeds):
+            self._session.run_async(None, feed, receive, number)
+        return encoded
+
+    def _in_batches(self, texts: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """The word pieces of each text, and the texts (by their places) of the same length."""
         pieces = [self._pieces.encode(text).ids for text in texts]
         by_length: dict[int, list[int]] = {}
         for index, ids in enumerate(pieces):
             by_length.setdefault(len(ids), []).append(index)
-        vectors = np.empty((len(texts), VIEWS * DIMENSIONS), dtype=np.float32)
-        batches = [
+        return pieces, [
             indexes[start : start + _BATCH]
             for indexes in by_length.values()
             for start in range(0, len(indexes), _BATCH)
         ]
 
-        def run(batch: list[int]) -> None:
-            rows = np.array([pieces[i] for i in batch], dtype=np.int64)
-            positions = np.arange(rows.shape[1], dtype=np.int64)
-            vectors[batch] = self._session.run(None, {"ids": rows, "positions": positions})[0]
 
-        if len(texts) < _BATCH:  # one message and its parts: threads would cost more than they give
-            for batch in batches:
-                run(batch)
-        else:
-            with ThreadPoolExecutor(_CORES) as pool:
-                list(pool.map(run, batches))
-        views = vectors.reshape(len(texts), VIEWS, DIMENSIONS)
-        unit: Array = views / np.linalg.norm(views, axis=2, keepdims=True)
-        return unit.reshape(len(texts), VIEWS * DIMENSIONS)
+def _feed(pieces: list[list[int]], batch: list[int]) -> dict[str, NDArray[np.int64]]:
+    """What the network reads: texts of one length, and the places of their words."""
+    rows = np.array([pieces[i] for i in batch], dtype=np.int64)
+    return {"ids": rows, "positions": np.arange(rows.shape[1], dtype=np.int64)}
+
+
+def _unit(vectors: Array) -> Array:
+    """Each view scaled to length one."""
+    views = vectors.reshape(len(vectors), VIEWS, DIMENSIONS)
+    unit: Array = views / np.linalg.norm(views, axis=2, keepdims=True)
+    return unit.reshape(vectors.shape)

@@ -17,7 +17,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from rasa.shared.nlu.constants import INTENT
 from rasa.shared.nlu.training_data.message import Message
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
@@ -137,8 +137,8 @@ class SecondReader:
         routine, urgent, emergency = np.maximum(hidden, 0) @ w.output + w.output_bias
         # Log-odds of the network for the same two questions: an emergency, at least urgent.
         deep = (
-            emergency - logsumexp([routine, urgent]),
-            logsumexp([urgent, emergency]) - routine,
+            emergency - np.logaddexp(routine, urgent),
+            np.logaddexp(urgent, emergency) - routine,
         )
         chances = expit((wide + np.array(deep)) / 2)
         return Opinion(emergency=float(chances[0]), urgent=float(max(chances)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -166,7 +166,7 @@ class Assessment:
 
     def to_dict(self) -> dict[str, Any]:
         """The assessment as plain JSON values."""
-        return asdict(self, dict_factory=_json)
+        return {name: _json(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Assessment:
@@ -197,12 +197,12 @@ class Assessment:
         )
 
 
-def _json(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {
-        key: value.value
-        if isinstance(value, Enum)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for key, value in pairs
-    }
+def _json(value: Any) -> Any:
+    """A part of an assessment as plain JSON values (`dataclasses.asdict` copies every one)."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_json(part) for part in value]
+    if is_dataclass(value):
+        return {name: _json(part) for name, part in vars(value).items()}
+    return value

@@ -53,3 +53,17 @@ def test_a_text_has_nearly_the_same_vector_alone_and_among_others(encoder: MiniL
         alone = encoder.encode([text]).reshape(VIEWS, DIMENSIONS)
         assert (np.sum(alone * views, axis=1) > 0.98).all()
     assert np.allclose(np.linalg.norm(together, axis=2), 1, atol=1e-5)
+
+
+def test_what_is_begun_in_the_background_is_what_encoding_gives(encoder: MiniLM) -> None:
+    texts = ["can i drink on it", "", "x" * 5000, "may i eat with it", "🙂"]
+    begun = encoder.begin(texts)
+    assert np.allclose(begun.result(timeout=60), encoder.encode(texts), atol=1e-6)
+
+
+def test_many_messages_begun_at_once_get_each_its_own_vectors(encoder: MiniLM) -> None:
+    texts = [" ".join(["pain"] * count) for count in range(1, 60)] * 5
+    begun = [encoder.begin([text, "", f"my {text}"]) for text in texts]
+    for text, vectors in zip(texts, begun):
+        wanted = encoder.encode([text, "", f"my {text}"])
+        assert np.allclose(vectors.result(timeout=60), wanted, atol=1e-6)
