@@ -26,6 +26,8 @@ MOST_NUMBERS = 80
 """Numbers of one message that are read as amounts: the first and the last ones."""
 CORRECTING = frozenset({"meant", "mean", "was", "actually", "only", "just"})
 """Words before the right number of a correction: "sorry, i meant 30"."""
+LEAST_STRENGTH = 5
+"""Milligrams from which the number in "three tablets of 500" is a strength without its unit."""
 USUAL_STRENGTHS = frozenset({5.0, 10.0, 15.0, 20.0, 25.0})
 """Tablet strengths (mg) that are often typed without their unit: "6 x 20"."""
 SAME_NAME = 78.0
@@ -266,6 +268,12 @@ class StatedAmounts:
     def _counted(self, number: Number, last: int, strength: float | None) -> StatedAmount:
         """A count of tablets; a strength said right after the tablets belongs to them."""
         self._counted_at = last
+        of = self._by_first.get(last + 1) if self._word(last) == "of" else None
+        if strength is None and of and of.value >= LEAST_STRENGTH:
+            if self._word(last - 1) in self._rules.tablet_words:  # "three tablets of 500"
+                unit = self._rules.milligrams.get(self._word(of.last))
+                strength = of.value * (1 if unit is None else unit)
+                last = of.last if unit is None else of.last + 1
         if strength is None:
             for place in range(last, min(last + 5, len(self._plain))):
                 if self._mark(place) in (".", "?"):

@@ -55,6 +55,16 @@ def test_ordinary_doses_and_other_numbers_raise_nothing(say: Say, words: str) ->
     assert say(words).level is Level.ROUTINE
 
 
+@pytest.mark.parametrize(
+    ("words", "mg"),
+    [("three tablets of 500 in one go, as printed", 1500), ("took two capsules of 75", 150)],
+)
+def test_a_number_after_tablets_of_is_their_strength(say: Say, words: str, mg: float) -> None:
+    assessment = say(words, about=None)
+    assert assessment.level is Level.ROUTINE
+    assert [amount.mg for amount in assessment.amounts] == [mg]
+
+
 @pytest.mark.parametrize("words", QUESTIONS)
 def test_a_question_about_an_amount_is_not_an_overdose(say: Say, words: str) -> None:
     assert say(words).level is not Level.EMERGENCY
