@@ -56,6 +56,9 @@ _ASKED_IN_A_SITUATION = {
 _NEARLY = 0.4
 _SURE_WITHOUT_NAME = 0.8
 """Chosen on the off-topic sets: below it, questions that name no medicine are mostly not ours."""
+_SURE_OF_SMALL_TALK = 0.6
+"""The same for what is said to the bot about itself or the chat ("delete it", "bye")."""
+_SMALL_TALK = {"ask_bot", "forget_me", "goodbye", "feedback"}
 _TWO_MEDICINES = {"ask_interactions", "ask_alcohol", "ask_comparison"}
 
 
@@ -118,17 +121,20 @@ def are_one_medicine(medicines: List[Dict[Text, Any]]) -> bool:
     return len(written) > 1 and len({m["value"] for m in medicines}) == 1
 
 
-def is_unanchored(
+def is_only_guessed(
     intent: Dict[Text, Any], entities: List[Dict[Text, Any]], known: Optional[Text]
 ) -> bool:
     """Whether a question about a medicine is only guessed: none was named, none talked of.
 
     Most off-topic messages that look like a medicine question are of this kind; a real one
-    ("can i take it with food") is recognised with more confidence than this.
+    ("can i take it with food") is recognised with more confidence than this. What seems to be
+    about the bot itself is guessed, too, below a confidence of its own.
     """
+    if intent.get("name") in _SMALL_TALK:
+        return bool(intent["confidence"] < _SURE_OF_SMALL_TALK)
     return (
         (intent.get("name") or "").startswith("ask_")
-        and intent["name"] not in ("ask_human", "ask_bot")
+        and intent["name"] != "ask_human"
         and not known
         and not any(e["entity"] in ("medicine", "class", "substance") for e in entities)
         and intent["confidence"] < _SURE_WITHOUT_NAME
@@ -197,7 +203,7 @@ class DetailsExtractor(GraphComponent):
                 intent = "ask_about"
                 confidence = (message.get(INTENT) or {}).get("confidence", 0.0)
                 message.set(INTENT, {"name": intent, "confidence": confidence}, add_to_output=True)
-            if is_unanchored(message.get(INTENT) or {}, entities, known):
+            if is_only_guessed(message.get(INTENT) or {}, entities, known):
                 fallback = {"name": "nlu_fallback", "confidence": _SURE_WITHOUT_NAME}
                 intent = "nlu_fallback"
                 message.set(INTENT, fallback, add_to_output=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from medassist.nlu.details import are_one_medicine, assign_roles, is_unanchored, settled_topic
+from medassist.nlu.details import are_one_medicine, assign_roles, is_only_guessed, settled_topic
 
 
 def mentions(text: str, *names: str) -> list[dict[str, Any]]:
@@ -91,13 +91,16 @@ def test_a_situation_told_with_a_question_is_not_the_question(
         ("ask_storage", 0.5, False, "baclofen", False),
         ("ask_human", 0.5, False, None, False),
         ("report_overdose", 0.4, False, None, False),
+        ("forget_me", 0.56, False, "baclofen", True),
+        ("ask_bot", 0.7, False, None, False),
+        ("affirm", 0.4, False, None, False),
     ],
 )
 def test_a_question_without_any_medicine_must_be_sure(
     intent: str, confidence: float, named: bool, known: str | None, guessed: bool
 ) -> None:
     entities = mentions("x", "x") if named else []
-    assert is_unanchored({"name": intent, "confidence": confidence}, entities, known) is guessed
+    assert is_only_guessed({"name": intent, "confidence": confidence}, entities, known) is guessed
 
 
 @pytest.mark.parametrize(
