@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Text
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Text, Tuple
 
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
@@ -81,8 +81,13 @@ _CUT_AND_START = select(
     .where(_OF_SENDER, _events.c.type_name == "session_started")
     .scalar_subquery()
     .label("start"),
+    select(erased.c.times)
+    .where(erased.c.sender_id == bindparam("sender"))
+    .scalar_subquery()
+    .label("times_erased"),
 )
-"""The numbers of the event of the `LATEST`-newest message, and of the latest session's start."""
+"""The numbers of the event of the `LATEST`-newest message, and of the latest session's start; and
+how often the conversation was erased."""
 _SESSION = (
     select(_events.c.data)
     .where(_OF_SENDER, _events.c.id >= bindparam("start"))
@@ -186,8 +191,7 @@ class ConversationStore(SQLTrackerStore):
             return unsaved
         try:
             with self._database(), self.engine.connect() as connection:
-                times = times_erased(connection, sender_id)
-                needed = self._needed(connection, sender_id)
+                times, needed = self._needed(connection, sender_id)
         except SQLAlchemyError:
             self._unread.add(sender_id)
             raise
@@ -227,10 +231,19 @@ class ConversationStore(SQLTrackerStore):
             self._left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
             raise
 
-    def _needed(self, connection: Connection, sender_id: Text) -> List[Text]:
-        """The stored events that the next turn needs: all of the session, or a part of it."""
+    def _needed(self, connection: Connection, sender_id: Text) -> Tuple[int, List[Text]]:
+        """How often the conversation was erased, then the stored events that the next turn needs:
+        all of the session, or a part of it."""
         found = connection.execute(_CUT_AND_START, {"sender": sender_id}).one()
-        cut, start = found.cut, found.start or 0
+        return found.times_erased or 0, self._of_session(
+            connection, sender_id, found.cut, found.start or 0
+        )
+
+    def _of_session(
+        self, connection: Connection, sender_id: Text, cut: Optional[int], start: int
+    ) -> List[Text]:
+        """Of the session that starts with this event, what the next turn needs; `cut` is where
+        the latest messages begin."""
         if cut is None or start == 0 or start >= cut:
             return _session(connection, sender_id, start)
         of_sender = _events.c.sender_id == sender_id

@@ -11,11 +11,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Text, Tuple
 
 if TYPE_CHECKING:
+    from rasa.core.actions.action import Action
     from rasa.engine.runner.dask import DaskGraphRunner
     from rasa.shared.core.domain import Domain, State
     from rasa.shared.core.events import Event
     from rasa.shared.core.slots import Slot
     from rasa.shared.core.trackers import DialogueStateTracker
+    from rasa.utils.endpoints import EndpointConfig
 
 _ORDINARY = {
     "UserUttered",
@@ -43,6 +45,7 @@ def spare_repeated_work() -> None:
     try_only_rules_that_can_apply()
     show_rules_the_latest_turns()
     see_once_that_the_domain_is_not_empty()
+    make_default_actions_once()
 
 
 def is_plain_reply(result: object) -> bool:
@@ -158,6 +161,7 @@ def copy_nothing_for_silent_logs() -> None:
 
 def copy_trackers_without_replay() -> None:
     """Copy a conversation's state before an action as it is; Rasa replays all of its events."""
+    import rasa.shared.core.trackers
     from rasa.shared.core.trackers import DialogueStateTracker
 
     def copy_of(self: DialogueStateTracker) -> DialogueStateTracker:
@@ -167,6 +171,8 @@ def copy_trackers_without_replay() -> None:
         return same
 
     DialogueStateTracker.copy = copy_of
+    # A new one copies every slot of the domain.
+    rasa.shared.core.trackers.copy = SimpleNamespace(copy=_copy_of_slot)
 
 
 def try_only_rules_that_can_apply() -> None:
@@ -331,3 +337,18 @@ def see_once_that_the_domain_is_not_empty() -> None:
         return seen
 
     Domain.is_empty = is_empty
+
+
+def make_default_actions_once() -> None:
+    """Keep Rasa's own actions, which hold no state; it makes all of them for each look at one."""
+    import rasa.core.actions.action as actions
+
+    make = actions.default_actions
+    made: Dict[int, Tuple[Optional[EndpointConfig], List[Action]]] = {}
+
+    def default_actions(action_endpoint: Optional[EndpointConfig] = None) -> List[Action]:
+        if id(action_endpoint) not in made:
+            made[id(action_endpoint)] = action_endpoint, make(action_endpoint)
+        return made[id(action_endpoint)][1]
+
+    actions.default_actions = default_actions

@@ -19,13 +19,17 @@ from .findings import Assessment, Level, Opinion
 
 ORDINARY = 0.8
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
-SURE, SURE_IF_ORDINARY = 0.2, 0.32
+SURE, SURE_IF_ORDINARY = 0.2, 0.25
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
 DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.25
-"""Score of an emergency from which the person is asked whether somebody is in danger."""
+"""Score of an emergency from which the person is asked whether somebody is in danger.
+
+In an ordinary message it is that from which it counts as one: there the question is asked for a
+passage, or where the rules found a sign that the second reader doubts.
+"""
 URGENT, URGENT_IF_ORDINARY = 0.2, 0.4
 """Score of at least `urgent` from which a message is urgent."""
-DISMISSED = 0.2
+DISMISSED = 0.13
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
 IMPOSSIBLE = 0.01
 """Score of an emergency below which, in an ordinary message, a sign found by the rules is only
