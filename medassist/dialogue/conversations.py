@@ -69,7 +69,7 @@ _by_kind = Index(
 # Built once: building a query costs more than SQLite takes to answer it.
 _OF_SENDER = _events.c.sender_id == bindparam("sender")
 _INSERT = insert(_events)
-_CUT_AND_START = select(
+_WHERE_TO_READ = select(
     select(_events.c.id)
     .where(_OF_SENDER, _events.c.type_name == "user")
     .order_by(_events.c.id.desc())
@@ -189,6 +189,7 @@ class ConversationStore(SQLTrackerStore):
         unsaved = self._unsaved.copy_of(sender_id)
         if unsaved is not None:
             return unsaved
+        self._nothing_stored = ("", 0)
         try:
             with self._database(), self.engine.connect() as connection:
                 times, needed = self._needed(connection, sender_id)
@@ -234,7 +235,7 @@ class ConversationStore(SQLTrackerStore):
     def _needed(self, connection: Connection, sender_id: Text) -> Tuple[int, List[Text]]:
         """How often the conversation was erased, then the stored events that the next turn needs:
         all of the session, or a part of it."""
-        found = connection.execute(_CUT_AND_START, {"sender": sender_id}).one()
+        found = connection.execute(_WHERE_TO_READ, {"sender": sender_id}).one()
         return found.times_erased or 0, self._of_session(
             connection, sender_id, found.cut, found.start or 0
         )
@@ -359,7 +360,7 @@ def _rows(sender_id: Text, events: List[Event]) -> List[Dict[Text, Any]]:
 
 def _count_session(connection: Connection, sender_id: Text) -> int:
     """How many events the running session has stored: those of a tracker not read from here."""
-    start = connection.execute(_CUT_AND_START, {"sender": sender_id}).one().start
+    start = connection.execute(_WHERE_TO_READ, {"sender": sender_id}).one().start
     return len(_session(connection, sender_id, start or 0))
 
 

@@ -8,7 +8,6 @@ conversation; other conversations go on while one waits for it.
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent.futures import Future
 from typing import Any, Dict, List, Text
 
@@ -19,18 +18,19 @@ from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from medassist.dialogue.turn_cost import NODES_DONE, order_of_nodes
-from medassist.metrics import STEP_SECONDS
 
 
 def begin_reading(
     runner: DaskGraphRunner, target: Text, message: UserMessage
 ) -> List["Future[Any]"]:
     """Run the components up to the first that would wait, and return what it waits for."""
+    order, nodes = order_of_nodes(runner, (target,)), runner._instantiated_nodes
+    if not any(hasattr(nodes[name]._component, "awaited") for name, _ in order):
+        return []
     done: Dict[Text, Any] = {PLACEHOLDER_MESSAGE: (PLACEHOLDER_MESSAGE, [message])}
     setattr(message, NODES_DONE, done)
-    for name, needs in order_of_nodes(runner, (target,)):
-        inputs = [done.get(needed, needed) for needed in needs]
-        node = runner._instantiated_nodes[name]
+    for name, needs in order:
+        inputs, node = [done.get(needed, needed) for needed in needs], nodes[name]
         if hasattr(node._component, "awaited"):
             _, messages = inputs[0]
             awaited: List["Future[Any]"] = node._component.awaited(messages)
@@ -42,17 +42,13 @@ def begin_reading(
 def read_while_the_conversation_is_fetched() -> None:
     """Change Rasa's processor so."""
     log, parse = MessageProcessor.log_message, MessageProcessor.parse_message
-    seconds = STEP_SECONDS.labels("encode")
 
     async def begin_and_log(
         self: MessageProcessor, message: UserMessage, should_save_tracker: bool = True
     ) -> DialogueStateTracker:
         if not message.parse_data and not self.http_interpreter:
-            begun = time.perf_counter()
             target = self.model_metadata.nlu_target
             message.awaited = begin_reading(self.graph_runner, target, message)
-            for encoded in message.awaited:
-                encoded.add_done_callback(lambda _: seconds.observe(time.perf_counter() - begun))
         return await log(self, message, should_save_tracker)
 
     async def parse_when_encoded(

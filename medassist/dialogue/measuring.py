@@ -31,7 +31,7 @@ STEP_OF_PART = {
 }
 """The parts of the pipeline that are timed, by their class, with their step.
 
-The encoder, which works in a thread of its own, is timed where it is begun (`early_reading`).
+The encoder, which works in a thread of its own, times itself.
 """
 
 FALLBACK = "nlu_fallback"

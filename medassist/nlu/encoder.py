@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from typing import Any, Dict, List, NamedTuple, Optional, Text
 
@@ -17,6 +18,7 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from medassist.metrics import STEP_SECONDS
 from medassist.nlu.medicines import MASKED_TEXT
 from medassist.nlu.minilm import DIMENSIONS, Array, MiniLM, build_encoder, packaged_weights
 from medassist.nlu.parts import with_parts
@@ -24,6 +26,7 @@ from medassist.nlu.parts import with_parts
 MEANING_VIEWS = "meaning_views"
 """All that the encoder sees in a message, for the second reader; the first part is the feature."""
 _BEGUN = "meaning_begun"
+_SECONDS = STEP_SECONDS.labels("encode")
 
 
 class _Begun(NamedTuple):
@@ -101,7 +104,9 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         seen = with_parts(messages)
         # A part may be the whole message, or another part.
         rows = {text: row for row, text in enumerate(dict.fromkeys(map(_seen, seen)))}
+        begun = time.perf_counter()
         encoded = self._encoder.begin(list(rows))
+        encoded.add_done_callback(lambda _: _SECONDS.observe(time.perf_counter() - begun))
         for message in seen:
             message.set(_BEGUN, _Begun(encoded, rows[_seen(message)]))
         return messages

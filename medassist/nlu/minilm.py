@@ -227,6 +227,9 @@ class MiniLM:
         pieces, batches = self._in_batches(texts)
         vectors = np.empty((len(texts), VIEWS * DIMENSIONS), dtype=np.float32)
         encoded: Future[Array] = Future()
+        encoded.set_running_or_notify_cancel()  # nobody who stops waiting can cancel it
+        if not batches:
+            encoded.set_result(vectors)
         feeds = [_feed(pieces, batch) for batch in batches]
         left = len(batches)
 
@@ -234,13 +237,16 @@ class MiniLM:
             nonlocal left
             left -= 1  # one thread runs them one after the other
             feeds[number].clear()  # until now the runtime reads these arrays, which it does not own
-            if error:
-                if not encoded.done():
-                    encoded.set_exception(EncoderError(error))
+            if encoded.done():
                 return
-            vectors[batches[number]] = outputs[0]
-            if not left and not encoded.done():
-                encoded.set_result(_unit(vectors))
+            try:  # what escapes from here would end the runtime's thread
+                if error:
+                    raise EncoderError(error)
+                vectors[batches[number]] = outputs[0]
+                if not left:
+                    encoded.set_result(_unit(vectors))
+            except Exception as failure:
+                encoded.set_exception(failure)
 
         for number, feed in enumerate(feeds):
             self._session.run_async(None, feed, receive, number)

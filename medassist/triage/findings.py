@@ -95,8 +95,8 @@ class TakenAmount:
 class Facts:
     """What later messages of the conversation need to know.
 
-    `present` and `denied` are sign names; `state` are the signs of stopping or running out;
-    `taken` the amounts that were taken; `children` whether a child is concerned; `corrected`
+    `present` and `denied` are sign names; `states` are the signs of stopping or running out;
+    `taken` the amounts that were taken; `who` is concerned; `corrected`
     that this message corrects an earlier one; `asked` the danger signs that were only asked about.
     """
 

@@ -21,12 +21,14 @@ ORDINARY = 0.8
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
 SURE, SURE_IF_ORDINARY = 0.2, 0.25
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
-DOUBT, DOUBT_IF_ORDINARY = 0.05, 0.25
+DOUBT = 0.05
 """Score of an emergency from which the person is asked whether somebody is in danger.
 
-In an ordinary message it is that from which it counts as one: there the question is asked for a
-passage, or where the rules found a sign that the second reader doubts.
+Not in an ordinary message: there the question is asked for a passage, or where the rules found a
+sign that the second reader doubts.
 """
+CORRECTED = 0.32
+"""The same for a message that corrects an earlier one ("sorry, I meant 10 mg")."""
 URGENT, URGENT_IF_ORDINARY = 0.2, 0.4
 """Score of at least `urgent` from which a message is urgent."""
 DISMISSED = 0.13
@@ -106,20 +108,23 @@ def settle(assessment: Assessment, opinion: Opinion) -> Assessment:
             why = f"{assessment.rule} The second reader does not think so: asked to be sure."
             return replace(heard, level=Level.URGENT, sure_level=Level.URGENT, rule=why, doubt=True)
         return heard
-    sure_from, doubt_from = (SURE_IF_ORDINARY, DOUBT_IF_ORDINARY) if ordinary else (SURE, DOUBT)
     if assessment.facts.corrected:
-        asks = believed >= SURE_IF_ORDINARY
+        asks = believed >= CORRECTED
         level = max(assessment.level, Level.URGENT) if asks else assessment.level
         return replace(heard, level=level, doubt=asks and level is Level.URGENT)
-    if opinion.emergency >= sure_from or opinion.passage >= PASSAGE_SURE:
+    if (
+        opinion.emergency >= (SURE_IF_ORDINARY if ordinary else SURE)
+        or opinion.passage >= PASSAGE_SURE
+    ):
         return replace(
             heard, level=Level.EMERGENCY, sure_level=Level.EMERGENCY, own_level=Level.EMERGENCY,
             rule=f"The second reader gives an emergency {_score(opinion)}.", rule_id=READER,
             kind=_own_card(assessment), sources=("project",), carried=False,
         )  # fmt: skip
-    doubt = opinion.emergency >= doubt_from or opinion.passage >= (
-        PASSAGE_DOUBT_IF_ORDINARY if ordinary else PASSAGE_DOUBT
-    )
+    if ordinary:
+        doubt = opinion.passage >= PASSAGE_DOUBT_IF_ORDINARY
+    else:
+        doubt = opinion.emergency >= DOUBT or opinion.passage >= PASSAGE_DOUBT
     if max(opinion.urgent, opinion.passage) < NOT_URGENT and _only_sign(assessment):
         return _only_named(heard)
     if assessment.level is not Level.ROUTINE:

@@ -26,8 +26,9 @@ MOST_NUMBERS = 80
 """Numbers of one message that are read as amounts: the first and the last ones."""
 CORRECTING = frozenset({"meant", "mean", "was", "actually", "only", "just"})
 """Words before the right number of a correction: "sorry, i meant 30"."""
-LEAST_STRENGTH = 5
-"""Milligrams from which the number in "three tablets of 500" is a strength without its unit."""
+SOLID = frozenset("tablet tablets tab tabs pill pills capsule capsules cap caps".split())
+LEAST_STRENGTH, MOST_STRENGTH = 5, 1000
+"""Milligrams that the number in "three tablets of 500" may mean without its unit."""
 USUAL_STRENGTHS = frozenset({5.0, 10.0, 15.0, 20.0, 25.0})
 """Tablet strengths (mg) that are often typed without their unit: "6 x 20"."""
 SAME_NAME = 78.0
@@ -268,12 +269,10 @@ class StatedAmounts:
     def _counted(self, number: Number, last: int, strength: float | None) -> StatedAmount:
         """A count of tablets; a strength said right after the tablets belongs to them."""
         self._counted_at = last
-        of = self._by_first.get(last + 1) if self._word(last) == "of" else None
-        if strength is None and of and of.value >= LEAST_STRENGTH:
-            if self._word(last - 1) in self._rules.tablet_words:  # "three tablets of 500"
-                unit = self._rules.milligrams.get(self._word(of.last))
-                strength = of.value * (1 if unit is None else unit)
-                last = of.last if unit is None else of.last + 1
+        if strength is None and self._word(last - 1) in SOLID and self._word(last) == "of":
+            of = self._by_first.get(last + 1)  # "three tablets of 500"
+            if of and LEAST_STRENGTH <= of.value <= MOST_STRENGTH and self._may_be_strength(of):
+                strength, last = of.value, of.last
         if strength is None:
             for place in range(last, min(last + 5, len(self._plain))):
                 if self._mark(place) in (".", "?"):
@@ -303,6 +302,21 @@ class StatedAmounts:
                     strength = found.value
         mg = number.value * strength if strength is not None else None
         return self._done(number.first, last, mg, number.value, strength)
+
+    def _may_be_strength(self, number: Number) -> bool:
+        """Whether what follows a number without a unit does not make it something else."""
+        rules, following = self._rules, self._word(number.last)
+        if number.last < len(self._plain) and self._mark(number.last):
+            return True
+        return following not in rules.milligrams and not any(
+            following in words
+            for words in (
+                rules.tablet_words - {"of"},
+                rules.between_words,
+                rules.millilitres,
+                rules.not_doses,
+            )
+        )
 
     def _names(self) -> frozenset[str]:
         names = self._limits.names if self._limits else ()

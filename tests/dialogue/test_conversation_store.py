@@ -28,6 +28,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from medassist.dialogue import conversations
 from medassist.dialogue.conversations import ERASE_SLOT, LATEST, ConversationStore
 from medassist.nlu.triage import earlier_assessments
+from medassist.privacy.erasure import erase_stored
 from medassist.settings import ROOT
 from medassist.triage.assess import Triage
 from medassist.triage.conversation import standing
@@ -235,6 +236,18 @@ def test_an_erased_conversation_leaves_nothing(
         assert connection.execute(text("SELECT count(*) FROM events")).scalar() == 0
 
 
+def test_a_first_turn_during_which_the_conversation_was_erased_is_not_stored(
+    conversation: Conversation, store: ConversationStore
+) -> None:
+    tracker = conversation.read()
+    with store.engine.begin() as connection:
+        erase_stored(connection, SENDER)
+    tracker.update(SessionStarted())
+    tracker.update(UserUttered("my secret"))
+    conversation.save(tracker)
+    assert conversation.whole() is None
+
+
 def test_a_database_of_an_earlier_version_gets_the_index(
     conversation: Conversation, store: ConversationStore, domain: Domain
 ) -> None:
@@ -329,6 +342,24 @@ def test_a_turn_that_began_blind_is_added_to_what_is_stored(
     down.clear()
     conversation.save(tracker)
     assert said(conversation.whole()) == ["before", "is anybody there"]
+
+
+def test_an_erasure_before_a_turn_that_began_blind_does_not_undo_the_turn(
+    conversation: Conversation, down: list[bool]
+) -> None:
+    conversation.say("before")
+    conversation.say("delete my data", SlotSet(ERASE_SLOT, True))
+    down.append(True)
+    with pytest.raises(SQLAlchemyError):
+        conversation.read()
+    tracker = DialogueStateTracker.from_events(SENDER, [], conversation.store.domain.slots)
+    conversation.save(tracker)  # Rasa stores a new conversation before its first turn
+    tracker.update(SessionStarted())
+    tracker.update(UserUttered("is anybody there"))
+    conversation.save(tracker)
+    down.clear()
+    conversation.say("after")
+    assert said(conversation.whole()) == ["is anybody there", "after"]
 
 
 def test_what_waits_to_be_stored_is_shown_too(conversation: Conversation, down: list[bool]) -> None:

@@ -65,6 +65,10 @@ def test_a_number_after_tablets_of_is_their_strength(say: Say, words: str, mg: f
     assert [amount.mg for amount in assessment.amounts] == [mg]
 
 
+def test_a_number_after_doses_of_is_no_strength(say: Say) -> None:
+    assert say("i took 2 doses of 12 tablets").level is Level.EMERGENCY
+
+
 @pytest.mark.parametrize("words", QUESTIONS)
 def test_a_question_about_an_amount_is_not_an_overdose(say: Say, words: str) -> None:
     assert say(words).level is not Level.EMERGENCY
