@@ -222,7 +222,8 @@ class MiniLM:
     def begin(self, texts: Sequence[str]) -> Future[Array]:
         """Begin to encode a few texts in another thread; what `encode` returns comes later.
 
-        The thread is the runtime's own: it works while Python does something else.
+        The thread is the runtime's own: it works while Python does something else. The future
+        raises EncoderError when the runtime fails.
         """
         pieces, batches = self._in_batches(texts)
         vectors = np.empty((len(texts), VIEWS * DIMENSIONS), dtype=np.float32)

@@ -67,3 +67,11 @@ def test_many_messages_begun_at_once_get_each_its_own_vectors(encoder: MiniLM) -
     for text, vectors in zip(texts, begun):
         wanted = encoder.encode([text, "", f"my {text}"])
         assert np.allclose(vectors.result(timeout=60), wanted, atol=1e-6)
+
+
+def test_who_stops_waiting_does_not_stop_the_encoder(encoder: MiniLM) -> None:
+    begun = encoder.begin(["is it safe", "with food"])
+    assert not begun.cancel()
+    assert begun.result(timeout=60).shape == (2, VIEWS * DIMENSIONS)
+    assert encoder.begin(["and now"]).result(timeout=60).shape == (1, VIEWS * DIMENSIONS)
+    assert encoder.begin([]).result(timeout=60).shape == (0, VIEWS * DIMENSIONS)
