@@ -63,15 +63,19 @@ def say_answer(dispatcher: CollectingDispatcher, tracker: Tracker, answer: Vette
 
 
 def say_no_answer(
-    dispatcher: CollectingDispatcher, tracker: Tracker, medicine: str, topic: str, said: str = ""
+    dispatcher: CollectingDispatcher,
+    tracker: Tracker,
+    medicine: str,
+    topic: str,
+    said: str = "",
+    withheld: str | None = None,
 ) -> None:
     """Say plainly that there is nothing vetted, where to ask, and keep the gap.
 
-    `said` is how the words name what there is no answer about, if not just the medicine.
+    `said` is how the words name what there is no answer about, if not just the medicine;
+    `withheld` why an answer that a file holds may not be said (`Answers.why_withheld`).
     """
-    question = latest_text(tracker)
-    answers().record_gap(tracker.sender_id, medicine, topic, question)
-    withheld = answers().why_withheld(tracker.get_slot("medicine") or "", topic, question)
+    answers().record_gap(tracker.sender_id, medicine, topic, latest_text(tracker))
     say_buttons(
         dispatcher,
         f"{_NOT_SAID[withheld].format(medicine=said or medicine)}\n"
@@ -97,15 +101,17 @@ def answer_topic(
         say_buttons(dispatcher, "Which medicine is your question about?", titles[:6])
         return [SlotSet("pending_topic", topic), SlotSet("failed_tries", 0)]
     events: list[EventType] = [SlotSet("pending_topic", None), SlotSet("failed_tries", 0)]
+    if not answers().title_of(medicine):
+        named = (mentioned[0].get("name") if mentioned else "") or medicine
+        say_no_answer(dispatcher, tracker, named, topic)
+        return events
     answer = answers().find(medicine, topic, question)
     if answer:
         say_answer(dispatcher, tracker, answer)
-    elif answers().title_of(medicine):
-        say_no_answer(dispatcher, tracker, medicine, topic, f"{medicine} on this topic")
     else:
-        say_no_answer(
-            dispatcher, tracker, (mentioned[0].get("name") if mentioned else "") or medicine, topic
-        )
+        withheld = answers().why_withheld(medicine, topic, question)
+        on_topic = f"{medicine} on this topic"
+        say_no_answer(dispatcher, tracker, medicine, topic, on_topic, withheld)
     return events
 
 

@@ -8,28 +8,22 @@ from __future__ import annotations
 import copy
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Text, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Text, Tuple
+
+from medassist.dialogue.rule_cost import (
+    are_ordinary,
+    copy_of_slot,
+    show_rules_the_latest_turns,
+    try_only_rules_that_can_apply,
+)
 
 if TYPE_CHECKING:
     from rasa.core.actions.action import Action
     from rasa.engine.runner.dask import DaskGraphRunner
-    from rasa.shared.core.domain import Domain, State
+    from rasa.shared.core.domain import Domain
     from rasa.shared.core.events import Event
-    from rasa.shared.core.slots import Slot
     from rasa.shared.core.trackers import DialogueStateTracker
     from rasa.utils.endpoints import EndpointConfig
-
-_ORDINARY = {
-    "UserUttered",
-    "BotUttered",
-    "ActionExecuted",
-    "SlotSet",
-    "SessionStarted",
-    "DefinePrevUserUtteredFeaturization",
-    "EntitiesAdded",
-}
-"""Kinds of events that a conversation is made of, as a rule: none takes back an earlier one."""
-
 
 NODES_DONE = "nodes_done"
 """Attribute of a message: the outputs of the graph's nodes that have run for it already."""
@@ -44,6 +38,7 @@ def spare_repeated_work() -> None:
     copy_trackers_without_replay()
     try_only_rules_that_can_apply()
     show_rules_the_latest_turns()
+    count_events_that_apply_quickly()
     see_once_that_the_domain_is_not_empty()
     make_default_actions_once()
 
@@ -167,161 +162,34 @@ def copy_trackers_without_replay() -> None:
     def copy_of(self: DialogueStateTracker) -> DialogueStateTracker:
         same = copy.copy(self)
         same.events = copy.copy(self.events)
-        same.slots = {name: _copy_of_slot(slot) for name, slot in self.slots.items()}
+        same.slots = {name: copy_of_slot(slot) for name, slot in self.slots.items()}
         return same
 
     DialogueStateTracker.copy = copy_of
     # A new one copies every slot of the domain.
-    rasa.shared.core.trackers.copy = SimpleNamespace(copy=_copy_of_slot)
+    rasa.shared.core.trackers.copy = SimpleNamespace(copy=copy_of_slot)
 
 
-def try_only_rules_that_can_apply() -> None:
-    """Of the dialogue's rules try those on the latest action and intent; Rasa tries all of them.
+def count_events_that_apply_quickly() -> None:
+    """Of an ordinary conversation all events since the session's start apply.
 
-    It also looks for rules that quote a person's text, which needs a second view of the
-    conversation. We have none, and where there were one, it would be looked for as before.
+    Rasa looks at each of them for what might have taken back another, several times a turn.
     """
-    from rasa.core.policies.rule_policy import RULES, RulePolicy
-    from rasa.shared.core.constants import (
-        ACTION_LISTEN_NAME,
-        PREVIOUS_ACTION,
-        SHOULD_NOT_BE_SET,
-        USER,
-    )
-    from rasa.shared.nlu.constants import ACTION_NAME, INTENT
+    from rasa.shared.core.trackers import DialogueStateTracker
 
-    search = RulePolicy._find_action_from_rules
+    look = DialogueStateTracker.applied_events
 
-    def latest_action(state: Dict[Text, Any]) -> Tuple[Tuple[Text, Any], ...]:
-        return tuple(sorted(state.get(PREVIOUS_ACTION, {}).items()))
+    def applied_events(self: DialogueStateTracker) -> List[Event]:
+        events = list(self.events)
+        if not are_ordinary(events):
+            applied: List[Event] = look(self)
+            return applied
+        for start in range(len(events), 0, -1):
+            if type(events[start - 1]).__name__ == "SessionStarted":
+                return events[start:]
+        return events
 
-    def intent_in(state: Dict[Text, Any]) -> Optional[Text]:
-        intent = state.get(USER, {}).get(INTENT)
-        return intent if intent != SHOULD_NOT_BE_SET else None
-
-    def rules_by_latest_state(self: RulePolicy, lookup: Dict[Text, Text]) -> Dict[Any, List[Text]]:
-        kept = self.__dict__.setdefault("_rules_by_latest_state", {})
-        if id(lookup) not in kept:
-            grouped: Dict[Any, List[Text]] = {}
-            for key in lookup:
-                latest = self._rule_key_to_state(key)[-1]
-                grouped.setdefault((latest_action(latest), intent_in(latest)), []).append(key)
-            kept[id(lookup)] = (lookup, grouped)
-        return kept[id(lookup)][1]
-
-    def possible_keys(
-        self: RulePolicy, lookup: Dict[Text, Text], states: List[Dict[Text, Any]]
-    ) -> Set[Text]:
-        if not states:
-            return set(lookup)
-        grouped, action = rules_by_latest_state(self, lookup), latest_action(states[-1])
-        keys = {
-            key
-            for intent in {intent_in(states[-1]), None}
-            for key in grouped.get((action, intent), ())
-        }
-        for turn, state in enumerate(reversed(states)):
-            keys = {key for key in keys if self._is_rule_applicable(key, turn, state)}
-            if not keys:
-                break
-        return keys
-
-    def every_rule_reads_an_intent(self: RulePolicy) -> bool:
-        if "_reads_intents_only" not in self.__dict__:
-            latest = (self._rule_key_to_state(key)[-1] for key in self.lookup[RULES])
-            self._reads_intents_only = all(
-                INTENT in state.get(USER, {})
-                for state in latest
-                if state.get(PREVIOUS_ACTION, {}).get(ACTION_NAME) == ACTION_LISTEN_NAME
-            )
-        return self._reads_intents_only
-
-    def find_action(
-        self: RulePolicy, tracker: Any, domain: Any, use_text_for_last_user_input: bool
-    ) -> Tuple[Optional[Text], Optional[Text], bool]:
-        if use_text_for_last_user_input and every_rule_reads_an_intent(self):
-            return None, None, False
-        return search(self, tracker, domain, use_text_for_last_user_input)
-
-    RulePolicy._get_possible_keys = possible_keys
-    RulePolicy._find_action_from_rules = find_action
-
-
-def latest_states(
-    tracker: DialogueStateTracker, domain: Domain, states: int
-) -> Optional[List[State]]:
-    """The states of a conversation's latest turns, at least the last `states` of them.
-
-    Rasa applies every event for this, the whole conversation's at every prediction. None for a
-    conversation with events that change it as a whole (restarts, rewinds, forms …).
-    """
-    events = list(tracker.events)
-    if not all(type(event).__name__ in _ORDINARY for event in events):
-        return None
-    actions = 0
-    for cut in range(len(events) - 1, 0, -1):
-        name = getattr(events[cut], "action_name", None)
-        actions += name is not None
-        if actions > states and name == "action_listen":
-            break
-    else:
-        return None
-    slots: Dict[Text, Event] = {}
-    for event in events[:cut]:
-        if type(event).__name__ == "SessionStarted":
-            slots.clear()
-        elif type(event).__name__ == "SlotSet":
-            slots[event.key] = event
-    then = copy.copy(tracker)
-    then.slots = {name: _copy_of_slot(slot) for name, slot in tracker.slots.items()}
-    then._reset()
-    found = []
-    for event in [*slots.values(), *events[cut:]]:
-        if type(event).__name__ == "ActionExecuted":
-            found.append(domain.get_active_state(then))
-        event.apply_to(then)
-    return [*found, domain.get_active_state(then)]
-
-
-def _copy_of_slot(slot: Slot) -> Slot:
-    """Python's own way to copy an object takes four times as long."""
-    same = object.__new__(type(slot))
-    same.__dict__.update(slot.__dict__)
-    return same
-
-
-def show_rules_the_latest_turns() -> None:
-    """Work out the states of the latest turns only: no rule looks back further than it is long."""
-    from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
-
-    all_states = RulePolicy._prediction_states
-
-    def longest_rule(self: RulePolicy) -> int:
-        if "_longest_rule" not in self.__dict__:
-            lookups = (self.lookup[RULES], self.lookup[RULES_FOR_LOOP_UNHAPPY_PATH])
-            rules = (key for lookup in lookups for key in lookup)
-            self._longest_rule = max(
-                (len(self._rule_key_to_state(key)) for key in rules), default=1
-            )
-        return self._longest_rule
-
-    def states(
-        self: RulePolicy,
-        tracker: DialogueStateTracker,
-        domain: Domain,
-        use_text_for_last_user_input: bool = False,
-        **kwargs: Any,
-    ) -> List[State]:
-        found = latest_states(tracker, domain, longest_rule(self))
-        if found is None:
-            return all_states(self, tracker, domain, use_text_for_last_user_input, **kwargs)
-        latest: List[State] = self.featurizer.slice_state_history(
-            found, self.featurizer.max_history
-        )
-        self.featurizer._choose_last_user_input([latest], use_text_for_last_user_input)
-        return latest
-
-    RulePolicy._prediction_states = states
+    DialogueStateTracker.applied_events = applied_events
 
 
 def see_once_that_the_domain_is_not_empty() -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
@@ -179,6 +179,21 @@ def _take_decision(connection: Connection, version_id: int, answer: Answer) -> N
         add_decision(connection, version_id, made.decision, made.by, made.reason, made.at)
 
 
+_PARSED_AT_MOST = 1_000
+_parsed: dict[str, Answer] = {}
+"""Answers by the digest of their content, which never changes: checking one takes a millisecond."""
+
+
+def _answer(row: Row) -> Answer:
+    """The answer that a version holds."""
+    answer = _parsed.get(row.digest)
+    if answer is None:
+        if len(_parsed) >= _PARSED_AT_MOST:
+            _parsed.clear()
+        answer = _parsed[row.digest] = Answer.parse_obj(row.content["answer"])
+    return answer
+
+
 def _vetted(row: Row) -> VettedAnswer:
     return VettedAnswer(
         medicine=row.medicine,
@@ -186,7 +201,7 @@ def _vetted(row: Row) -> VettedAnswer:
         answer_id=row.answer_id,
         version=row.version,
         review=review_shown(row.review, row.decision),
-        answer=Answer.parse_obj(row.content["answer"]),
+        answer=_answer(row),
         sources={key: Source.parse_obj(s) for key, s in row.content["sources"].items()},
     )
 
@@ -195,20 +210,35 @@ def _words(text: str) -> str:
     return f" {' '.join(re.findall(r'[a-z0-9]+', text.lower()))} "
 
 
+@lru_cache(maxsize=10_000)
+def _words_of_file(text: str) -> str:
+    """The words of a phrase or name that a file gives (nothing that people wrote is kept)."""
+    return _words(text)
+
+
+@lru_cache(maxsize=100)
+def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(re.escape(_words(name)) for name in longest_first))
+
+
 def _readings(question: str, names: Sequence[str]) -> tuple[str, str]:
     """The question's words with the medicine's name as "it", and with the name left out.
 
     People put the name anywhere: "how long does baclofen last" must meet "does it last".
     """
-    words = _words(question)
-    named = re.compile("|".join(re.escape(_words(n)) for n in sorted(names, key=len, reverse=True)))
+    words, named = _words(question), _any_of(tuple(names))
     return named.sub(" it ", words), named.sub(" ", words)
 
 
 def _fit(answer: Answer, readings: Sequence[str]) -> int:
     """How many letters of the question's words this subtopic claims (0: none)."""
     return max(
-        (len(phrase) for phrase in answer.asks if any(_words(phrase) in r for r in readings)),
+        (
+            len(phrase)
+            for phrase in answer.asks
+            if any(_words_of_file(phrase) in r for r in readings)
+        ),
         default=0,
     )
 
@@ -259,7 +289,7 @@ def _best(candidates: Sequence[_Candidate], question: str) -> _Candidate | None:
     """
     best: tuple[tuple[bool, int, bool], _Candidate] | None = None
     for candidate in candidates:
-        answer = Answer.parse_obj(candidate.row.content["answer"])
+        answer = _answer(candidate.row)
         fit = _fit(answer, _readings(question, candidate.row.content["names"]))
         if answer.subtopic and not fit:
             continue
@@ -275,6 +305,13 @@ _TITLE = (
     select(answer_versions.c.content["title"].as_string())
     .where(answer_versions.c.in_force.is_(True), _OF_MEDICINE)
     .limit(1)
+)
+_TITLES = select(answer_versions.c.medicine, answer_versions.c.content["title"].as_string()).where(
+    answer_versions.c.id.in_(
+        select(func.min(answer_versions.c.id))
+        .where(answer_versions.c.in_force.is_(True))
+        .group_by(answer_versions.c.medicine)
+    )
 )
 _GAP = insert(content_gaps)
 
@@ -343,13 +380,8 @@ class Answers:
 
     def medicines(self) -> dict[str, str]:
         """Generic name and title of each medicine that there is a file about."""
-        query = (
-            select(answer_versions.c.medicine, answer_versions.c.content["title"].as_string())
-            .where(answer_versions.c.in_force.is_(True))
-            .distinct()
-        )
         with self._engine.connect() as connection:
-            return dict(connection.execute(query).all())
+            return dict(connection.execute(_TITLES).all())
 
     def title_of(self, medicine: str) -> str | None:
         """The title of a medicine that there is a file about, None of any other."""

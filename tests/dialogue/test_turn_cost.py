@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 
@@ -19,18 +20,22 @@ from rasa.shared.core.events import (
     Event,
     SessionStarted,
     SlotSet,
+    UserUtteranceReverted,
     UserUttered,
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.importers.importer import TrainingDataImporter
 
-from medassist.dialogue.turn_cost import (
-    copy_trackers_without_replay,
+from medassist.dialogue.rule_cost import (
     latest_states,
-    look_up_kinds_of_events_once,
-    run_graph_directly,
     show_rules_the_latest_turns,
     try_only_rules_that_can_apply,
+)
+from medassist.dialogue.turn_cost import (
+    copy_trackers_without_replay,
+    count_events_that_apply_quickly,
+    look_up_kinds_of_events_once,
+    run_graph_directly,
 )
 from medassist.settings import ROOT
 
@@ -72,6 +77,7 @@ def as_rasa_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
         (RulePolicy, "_find_action_from_rules"),
         (RulePolicy, "_prediction_states"),
         (DialogueStateTracker, "copy"),
+        (DialogueStateTracker, "applied_events"),
         (DaskGraphRunner, "run"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
@@ -176,6 +182,55 @@ def test_the_latest_turns_end_in_the_same_states(domain: Domain) -> None:
     assert 4 <= len(found) < len(wanted) / 2
     assert found[-4:] == wanted[-4:]
     assert (whole.current_slot_values(), list(whole.events)) == (slots, events)
+
+
+@pytest.mark.parametrize("events", CONVERSATIONS.values(), ids=CONVERSATIONS)
+def test_a_young_conversation_has_the_same_states(domain: Domain, events: list[Event]) -> None:
+    whole = tracker_of(domain, events[:6])
+    assert latest_states(whole, domain, 9) == domain.states_for_tracker_history(whole)
+
+
+def test_each_prediction_of_a_turn_goes_on_where_the_last_one_ended(domain: Domain) -> None:
+    events = CONVERSATIONS["the twelfth question"]
+    growing = tracker_of(domain, events[:-6])
+    for event in [*events[-6:], *said("ask_dose")]:
+        growing.update(event)
+        found = latest_states(growing, domain, 4)
+        wanted = domain.states_for_tracker_history(growing)
+        assert found is not None
+        assert found[-4:] == wanted[-4:]
+        for state in found:  # Rasa does so with what it is given
+            state.get("user", {}).clear()
+
+
+def test_a_copy_goes_on_by_itself(domain: Domain) -> None:
+    tracker = tracker_of(domain, CONVERSATIONS["the twelfth question"])
+    before = latest_states(tracker, domain, 4)
+    other = copy.copy(tracker)
+    other.events = copy.copy(tracker.events)
+    other.slots = copy.deepcopy(tracker.slots)
+    other.update(ActionExecuted("action_answer"))
+    assert latest_states(other, domain, 4) != before
+    assert latest_states(tracker, domain, 4) == before
+
+
+def test_a_conversation_paused_between_two_predictions_is_looked_at_as_a_whole(
+    domain: Domain,
+) -> None:
+    tracker = tracker_of(domain, CONVERSATIONS["the twelfth question"])
+    assert latest_states(tracker, domain, 4) is not None
+    tracker.update(ConversationPaused())
+    assert latest_states(tracker, domain, 4) is None
+
+
+@pytest.mark.parametrize("last", [None, ConversationPaused(), UserUtteranceReverted()], ids=str)
+@pytest.mark.parametrize("events", CONVERSATIONS.values(), ids=CONVERSATIONS)
+@pytest.mark.usefixtures("as_rasa_has_it")
+def test_the_same_events_apply(domain: Domain, events: list[Event], last: Event | None) -> None:
+    tracker = tracker_of(domain, [*events, last] if last else events)
+    wanted = tracker.applied_events()
+    count_events_that_apply_quickly()
+    assert tracker.applied_events() == wanted
 
 
 def test_a_session_that_began_anew_has_forgotten_the_slots_before_it(domain: Domain) -> None:
