@@ -35,7 +35,7 @@ def _vectorizer(view: str) -> TfidfVectorizer:
         lowercase=True,
         strip_accents="unicode",
         sublinear_tf=True,
-        min_df=2,
+        min_df=3,
         dtype=np.float32,
     )
 

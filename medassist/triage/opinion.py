@@ -31,7 +31,7 @@ CORRECTED = 0.32
 """The same for a message that corrects an earlier one ("sorry, I meant 10 mg")."""
 URGENT, URGENT_IF_ORDINARY = 0.2, 0.4
 """Score of at least `urgent` from which a message is urgent."""
-DISMISSED = 0.13
+DISMISSED = 0.15
 """Score of an emergency below which a sign found by the rules is asked about, not acted on."""
 IMPOSSIBLE = 0.01
 """Score of an emergency below which, in an ordinary message, a sign found by the rules is only
