@@ -94,7 +94,7 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         """Build the network from the packaged weights, which must be the official ones."""
         with self._storage.write_to(self._resource) as folder:
             build_encoder(packaged_weights(), folder)
-            self._encoder = MiniLM(folder)
+            self._encoder = MiniLM(folder, background_threads=0)
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:

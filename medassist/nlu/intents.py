@@ -78,7 +78,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         """
         return {
             "C": 0.3,
-            "meaning_weight": 2.0,
+            "meaning_weight": 1.0,
             "votes_weight": 0.75,
             "max_iter": 500,
             "held_out": 0.2,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -192,10 +193,13 @@ def build_encoder(weights: Path, target: Path) -> None:
 class MiniLM:
     """The encoder: texts in, four unit vectors of 384 numbers out, side by side."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, background_threads: int = _CORES) -> None:
+        """Open what `build_encoder` wrote; `begin` needs at least one thread in the background.
+
+        Texts of different lengths are encoded at once by different threads.
+        """
         options = onnxruntime.SessionOptions()
-        # A message is too small to be shared by threads; the second one is what `begin` works in.
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 1 + background_threads  # the first is the caller's
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"]
@@ -220,9 +224,9 @@ class MiniLM:
         return _unit(vectors)
 
     def begin(self, texts: Sequence[str]) -> Future[Array]:
-        """Begin to encode a few texts in another thread; what `encode` returns comes later.
+        """Begin to encode a few texts in other threads; what `encode` returns comes later.
 
-        The thread is the runtime's own: it works while Python does something else. The future
+        The threads are the runtime's own: they work while Python does something else. The future
         raises EncoderError when the runtime fails.
         """
         pieces, batches = self._in_batches(texts)
@@ -232,22 +236,23 @@ class MiniLM:
         if not batches:
             encoded.set_result(vectors)
         feeds = [_feed(pieces, batch) for batch in batches]
-        left = len(batches)
+        left, one_at_a_time = len(batches), Lock()
 
         def receive(outputs: Sequence[Array], number: int, error: str) -> None:
             nonlocal left
-            left -= 1  # one thread runs them one after the other
             feeds[number].clear()  # until now the runtime reads these arrays, which it does not own
-            if encoded.done():
-                return
-            try:  # what escapes from here would end the runtime's thread
-                if error:
-                    raise EncoderError(error)
-                vectors[batches[number]] = outputs[0]
-                if not left:
-                    encoded.set_result(_unit(vectors))
-            except Exception as failure:
-                encoded.set_exception(failure)
+            with one_at_a_time:
+                left -= 1
+                if encoded.done():
+                    return
+                try:  # what escapes from here would end the runtime's thread
+                    if error:
+                        raise EncoderError(error)
+                    vectors[batches[number]] = outputs[0]
+                    if not left:
+                        encoded.set_result(_unit(vectors))
+                except Exception as failure:
+                    encoded.set_exception(failure)
 
         for number, feed in enumerate(feeds):
             self._session.run_async(None, feed, receive, number)

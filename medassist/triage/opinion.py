@@ -19,7 +19,7 @@ from .findings import Assessment, Level, Opinion
 
 ORDINARY = 0.8
 """Chance from which the topic classifier counts as sure that a message reports nothing."""
-SURE, SURE_IF_ORDINARY = 0.2, 0.25
+SURE, SURE_IF_ORDINARY = 0.3, 0.35
 """Score (0 to 1) of an emergency from which the second reader alone makes it one."""
 DOUBT = 0.05
 """Score of an emergency from which the person is asked whether somebody is in danger.

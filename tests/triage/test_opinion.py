@@ -84,8 +84,8 @@ def test_a_message_that_reports_nothing_needs_more_doubt(say: Say) -> None:
     calm = say("please order a taxi")
     assert settle(calm, Opinion(0.1, 0.1)).doubt
     assert not settle(calm, Opinion(0.1, 0.1, ordinary=0.95)).doubt
-    assert settle(calm, Opinion(0.23, 0.23)).level is Level.EMERGENCY
-    assert settle(calm, Opinion(0.23, 0.23, ordinary=0.95)).level is Level.ROUTINE
+    assert settle(calm, Opinion(0.32, 0.32)).level is Level.EMERGENCY
+    assert settle(calm, Opinion(0.32, 0.32, ordinary=0.95)).level is Level.ROUTINE
     assert settle(calm, Opinion(0.6, 0.6, ordinary=0.95)).level is Level.EMERGENCY
 
 
