@@ -1,7 +1,7 @@
 """Begins to read a message while its conversation is fetched.
 
 What a text means does not depend on what was said before. So the sentence encoder, the longest
-part of reading, works in a thread of its own while Rasa counts the words and fetches the
+part of reading, works in threads of its own while Rasa counts the words and fetches the
 conversation; other conversations go on while one waits for it.
 """
 
