@@ -133,6 +133,8 @@ class _Replayed:
             if type(event).__name__ == "ActionExecuted":
                 self.before_actions.append(domain.get_active_state(self.then))
             event.apply_to(self.then)
+            if type(event).__name__ == "SessionStarted":
+                self.before_actions.clear()
         self.applied += len(new)
         return True
 

@@ -38,7 +38,7 @@ class _Begun(NamedTuple):
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEncoder(DenseFeaturizer, GraphComponent):
-    """Begins to compute the meaning of a message in a thread of its own.
+    """Begins to compute the meaning of a message in threads of its own.
 
     `SentenceMeaning` adds what comes of it; the components between them work meanwhile. Its
     "training" builds the network into the model, so that a trained model needs neither the
@@ -94,7 +94,7 @@ class SentenceEncoder(DenseFeaturizer, GraphComponent):
         """Build the network from the packaged weights, which must be the official ones."""
         with self._storage.write_to(self._resource) as folder:
             build_encoder(packaged_weights(), folder)
-            self._encoder = MiniLM(folder, background_threads=0)
+            self._encoder = MiniLM(folder)
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:

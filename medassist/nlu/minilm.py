@@ -193,13 +193,11 @@ def build_encoder(weights: Path, target: Path) -> None:
 class MiniLM:
     """The encoder: texts in, four unit vectors of 384 numbers out, side by side."""
 
-    def __init__(self, folder: Path, background_threads: int = _CORES) -> None:
-        """Open what `build_encoder` wrote; `begin` needs at least one thread in the background.
-
-        Texts of different lengths are encoded at once by different threads.
-        """
+    def __init__(self, folder: Path) -> None:
+        """Open what `build_encoder` wrote."""
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1 + background_threads  # the first is the caller's
+        # The first is the caller's; in the others `begin` encodes texts of different lengths.
+        options.intra_op_num_threads = 1 + _CORES
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"]

@@ -203,6 +203,16 @@ def test_each_prediction_of_a_turn_goes_on_where_the_last_one_ended(domain: Doma
             state.get("user", {}).clear()
 
 
+def test_a_session_that_begins_between_two_predictions_forgets_the_one_before(
+    domain: Domain,
+) -> None:
+    tracker = tracker_of(domain, CONVERSATIONS["the twelfth question"])
+    latest_states(tracker, domain, 4)
+    for event in (SessionStarted(), *said("greet")):
+        tracker.update(event)
+    assert latest_states(tracker, domain, 4) == domain.states_for_tracker_history(tracker)
+
+
 def test_a_copy_goes_on_by_itself(domain: Domain) -> None:
     tracker = tracker_of(domain, CONVERSATIONS["the twelfth question"])
     before = latest_states(tracker, domain, 4)
